@@ -1,1 +1,1 @@
-"""config."""
+"""Settings and declarations: addresses and bounds, streams, topics and routes."""

@@ -1,1 +1,3 @@
-"""lanes."""
+"""Turns Faust into a batch engine: whole fetched batches, one ordered lane per partition, one group commit per cycle.
+
+Knows nothing of persons. Faust keeps membership, assignment, standby replicas and changelog recovery."""

@@ -1,1 +1,1 @@
-"""ops."""
+"""The `person` command: run, send, ask, import and check."""

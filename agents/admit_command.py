@@ -1,0 +1,54 @@
+"""Routes person.commands into Kafka by person; what cannot be routed is answered or dead-lettered, and the lane goes on."""
+
+from __future__ import annotations
+
+from nats.aio.client import Client
+
+from bridge.dead_letters import DeadLetter, DeadLetters
+from bridge.ingress import Destination, Router
+from bridge.jetstream import Delivery
+from config.streams import COMMANDS
+from domain.commands import command_address
+from domain.outcomes import Outcome
+from domain.partitions import partition_of
+from domain.subjects import outcome_subject
+
+NAME = "admit_command"
+REPLY_TO = "person-reply-to"
+"""Header with the sender's inbox, lower case as it travels in Kafka."""
+
+
+def command_router(nc: Client, letters: DeadLetters, *, partitions: int, max_bytes: int) -> Router:
+    """A router for the command stream."""
+
+    async def route(delivery: Delivery) -> Destination | None:
+        if len(delivery.data) > max_bytes:
+            await refuse(delivery, None, "message", f"at most {max_bytes} bytes")
+            return None
+        address = command_address(delivery.data)
+        if address.person_id is None:
+            await refuse(delivery, address.command_id, address.field or "message", address.reason or "unusable")
+            return None
+        return Destination(partition_of(address.person_id, partitions), address.person_id.encode())
+
+    async def refuse(delivery: Delivery, command_id: str | None, field: str, rule: str) -> None:
+        reason = f"{field}: {rule}"
+        await letters.store(
+            DeadLetter(
+                consumer=NAME,
+                source=COMMANDS,
+                sequence=delivery.stream_sequence,
+                subject=delivery.subject,
+                cause="undecodable",
+                reason=reason,
+                data=delivery.data,
+            )
+        )
+        outcome = Outcome.refused(command_id, "invalid_command", reason, {"field": field, "rule": rule}).to_bytes()
+        if command_id is not None:
+            await nc.publish(outcome_subject(command_id), outcome)
+        reply_to = next((v for k, v in delivery.headers.items() if k.lower() == REPLY_TO), None)
+        if reply_to is not None:
+            await nc.publish(reply_to, outcome)
+
+    return route

@@ -1,0 +1,276 @@
+"""Agent decide_person: person.commands to events, by one conditional atomic append per cycle, and table `outcomes`.
+
+Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
+announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nats.aio.client import Client
+
+from agents.admit_command import REPLY_TO
+from agents.reading import EventLog
+from bridge import headers
+from bridge.append import EntityAppend, EventMessage, append_each
+from bridge.dead_letters import DeadLetter, DeadLetters
+from bridge.errors import AppendRefusedError
+from config.streams import COMMANDS
+from domain.commands import Command, command_address, content_digest, read_command
+from domain.decide import AlreadyRecorded, decide
+from domain.events import Event, write_event
+from domain.evolve import apply
+from domain.outcomes import Outcome
+from domain.refusals import Refused
+from domain.subjects import event_subject, outcome_subject, person_filter
+from lanes.agent import Batch, LaneAgent
+from lanes.record import Record
+from lanes.table import TableView
+from tables import outcomes
+from tables.outcomes import OutcomeRow, OutcomesTable
+from tables.persons import PersonRow, PersonsTable
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 4
+"""A decision and three more after a lost append race (domain.md 5.4)."""
+
+
+@dataclass
+class Pending:
+    """A command of the running cycle and what became of it."""
+
+    record: Record
+    command_id: str
+    digest: str
+    command: Command | None = None
+    events: Sequence[Event] = ()
+    outcome: Outcome | None = None
+
+
+@dataclass
+class PersonWork:
+    """The commands of one person in a cycle, in order, and the state that they are decided on."""
+
+    row: PersonRow
+    commands: list[Pending] = field(default_factory=list)
+
+
+class DecidePerson(LaneAgent):
+    """Decides each command on the table state plus what this lane has appended and the table has not folded yet."""
+
+    name = "decide_person"
+
+    def __init__(
+        self,
+        table: OutcomesTable,
+        persons: PersonsTable,
+        nc: Client,
+        log: EventLog,
+        letters: DeadLetters,
+        *,
+        remembered: int,
+    ) -> None:
+        self.tables = (table.table,)
+        self._table = table
+        self._persons = persons
+        self._nc = nc
+        self._log = log
+        self._letters = letters
+        self._remembered = remembered
+        self._appended: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
+
+    async def process(self, batch: Batch) -> None:
+        """Decide all commands of the cycle, append their events, stage their outcomes."""
+        view = batch.view(self._table.table)
+        announce: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
+        work: dict[str, PersonWork] = {}
+        pending: dict[str, Pending] = {}
+        repeated: list[tuple[Record, str, str]] = []
+        for record in batch.records:
+            address = command_address(record.value)
+            digest = content_digest(record.value)
+            if address.command_id is None or address.person_id is None:
+                await self._dead_letter(record, "undecodable", f"{address.field}: {address.reason}")
+                continue
+            if address.command_id in pending or outcomes.find(view, address.command_id) is not None:
+                repeated.append((record, address.command_id, digest))
+                continue
+            one = Pending(record, address.command_id, digest)
+            pending[one.command_id] = one
+            try:
+                one.command = _read(record)
+            except Refused as refused:
+                one.outcome = Outcome.refused(one.command_id, refused.code, refused.reason, refused.facts)
+                continue
+            person_id = one.command.person_id
+            if person_id not in work:
+                work[person_id] = PersonWork(self._known(batch.partition, person_id))
+            work[person_id].commands.append(one)
+
+        await self._decide_and_append(batch.partition, list(work.values()))
+
+        for one in pending.values():
+            assert one.outcome is not None
+            message = one.outcome.to_bytes()
+            if one.outcome.status != "failed":
+                outcomes.stage(view, one.command_id, OutcomeRow(one.digest, message), one.record.timestamp_ms)
+            announce.append((one.record, one.command_id, message))
+        for record, command_id, digest in repeated:
+            await self._repeat(view, record, command_id, digest, announce)
+
+    async def committed(self, batch: Batch) -> None:
+        """Publish the outcomes: to everybody under the command id, and to the sender's inbox."""
+        announcements: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
+        for record, command_id, message in announcements:
+            if command_id:
+                await self._nc.publish(outcome_subject(command_id), message)
+            reply_to = record.headers.get(REPLY_TO)
+            if reply_to:
+                await self._nc.publish(reply_to.decode(), message)
+
+    def forget(self, partition: int) -> None:
+        """Drop what was appended and not folded; the stream tells it again when an append is refused."""
+        for key in [key for key in self._appended if key[0] == partition]:
+            del self._appended[key]
+
+    def _known(self, partition: int, person_id: str) -> PersonRow:
+        folded = self._persons.read(partition, person_id)
+        appended = self._appended.get((partition, person_id))
+        return appended if appended is not None and appended.person.version > folded.person.version else folded
+
+    async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            groups = [(one, _decide_all(one)) for one in work]
+            for one, (_, recorded) in groups:
+                for pending in recorded:
+                    pending.outcome = await self._recorded_outcome(partition, one.row, pending)
+            to_append = [(one, after) for one, (after, _) in groups if after.person is not one.row.person]
+            results = await append_each(self._nc, [_entity(one) for one, _ in to_append])
+            lost: list[PersonWork] = []
+            for (one, after), result in zip(to_append, results, strict=True):
+                if isinstance(result, AppendRefusedError):
+                    lost.append(one)
+                    continue
+                self._settle(partition, one, PersonRow(after.person, result))
+            if not lost:
+                return
+            for one in lost:
+                for pending in one.commands:
+                    pending.events, pending.outcome = (), None
+                if attempt == MAX_ATTEMPTS:
+                    for pending in one.commands:
+                        pending.outcome = Outcome.failed(
+                            pending.command_id, "conflict", "the person changed while the command was decided, four times"
+                        )
+                else:
+                    one.row = await self._reread(one.row)
+            work = lost
+
+    def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
+        self._appended[partition, row.person.person_id] = row
+        if len(self._appended) > self._remembered:
+            self._appended.popitem(last=False)
+        stream_sequence = row.stream_sequence - sum(len(pending.events) for pending in one.commands)
+        for pending in one.commands:
+            stream_sequence += len(pending.events)
+            if pending.events:
+                pending.outcome = Outcome.accepted(
+                    pending.command_id,
+                    row.person.person_id,
+                    [(event.id, event.type, event.sequence) for event in pending.events],
+                    partition=partition,
+                    stream_sequence=stream_sequence,
+                )
+
+    async def _reread(self, row: PersonRow) -> PersonRow:
+        async for event, position in self._log.events(row.person.person_id, after=row.stream_sequence):
+            row = PersonRow(apply(row.person, event), position)
+        return row
+
+    async def _recorded_outcome(self, partition: int, row: PersonRow, pending: Pending) -> Outcome:
+        """The accepted outcome of a command whose events are in the stream although its outcome row is not."""
+        found = []
+        last = 0
+        async for event, position in self._log.events(row.person.person_id):
+            if event.causationid == pending.command_id:
+                found.append((event.id, event.type, event.sequence))
+                last = position
+        return Outcome.accepted(
+            pending.command_id, row.person.person_id, found, partition=partition, stream_sequence=last
+        )
+
+    async def _repeat(
+        self,
+        view: TableView,
+        record: Record,
+        command_id: str,
+        digest: str,
+        announce: list[tuple[Record, str, bytes]],
+    ) -> None:
+        first = outcomes.find(view, command_id)
+        if first is None:
+            # The first decision of this cycle failed without an outcome to keep; the sender was told to send again.
+            return
+        if first.digest == digest:
+            announce.append((record, command_id, first.message))
+            return
+        reason = "id: was used before with different content"
+        await self._dead_letter(record, "undecodable", reason)
+        refused = Outcome.refused(command_id, "invalid_command", reason, {"field": "id", "rule": "unique"})
+        # Only to this sender: under the command id stands the outcome of the first content.
+        announce.append((record, "", refused.to_bytes()))
+
+    async def _dead_letter(self, record: Record, cause: str, reason: str) -> None:
+        await self._letters.store(
+            DeadLetter(
+                consumer=self.name,
+                source=COMMANDS,
+                sequence=headers.source_sequence(record.headers),
+                subject=record.headers[headers.SUBJECT].decode(),
+                cause=cause,
+                reason=reason,
+                data=record.value,
+            )
+        )
+
+
+def _read(record: Record) -> Command:
+    stored_at = datetime.fromtimestamp(int(record.headers[headers.STORED]) / 1e9, UTC)
+    return read_command(record.value, subject=record.headers[headers.SUBJECT].decode(), stored_at=stored_at)
+
+
+def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
+    """Decide a person's commands one after the other; returns the state behind them and those that were recorded before."""
+    person = work.row.person
+    recorded = []
+    for pending in work.commands:
+        assert pending.command is not None
+        try:
+            pending.events = decide(pending.command, person)
+        except Refused as refused:
+            pending.outcome = Outcome.refused(
+                pending.command_id, refused.code, refused.reason, refused.facts,
+                person_id=person.person_id, version=person.version,
+            )
+        except AlreadyRecorded:
+            recorded.append(pending)
+        else:
+            for event in pending.events:
+                person = apply(person, event)
+    return PersonRow(person, work.row.stream_sequence), recorded
+
+
+def _entity(work: PersonWork) -> EntityAppend:
+    messages = [
+        EventMessage(event_subject(event), write_event(event), event.id)
+        for pending in work.commands
+        for event in pending.events
+    ]
+    return EntityAppend(person_filter(work.row.person.person_id), work.row.stream_sequence, messages)
+
+

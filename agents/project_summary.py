@@ -1,0 +1,25 @@
+"""Agent project_summary: the state of each touched person, rendered into table `summary` (domain.md 16.2)."""
+
+from __future__ import annotations
+
+from agents.fold_persons import folded_persons
+from lanes.agent import Batch, LaneAgent
+from tables import summary
+from tables.summary import SummaryTable
+
+
+class ProjectSummary(LaneAgent):
+    """Renders the summary row of each person that a cycle touched."""
+
+    name = "project_summary"
+
+    def __init__(self, table: SummaryTable) -> None:
+        self.tables = (table.table,)
+        self._table = table
+
+    async def process(self, batch: Batch) -> None:
+        """Stage a row per person that changed, and per person whose row lags after a crash between two tables."""
+        view = batch.view(self._table.table)
+        for person_id, (row, changed) in folded_persons(batch).items():
+            if changed or summary.sequence(view, person_id) < row.person.version:
+                summary.stage(view, row.person, row.stream_sequence)

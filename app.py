@@ -1,0 +1,222 @@
+"""The Faust application and its wiring, nothing else: settings, tables, agents, bridge and queries meet here.
+
+`faust -A app worker` runs it; `person worker` does the same with checks and one clear line when a server is missing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import faust
+from nats.aio.client import Client
+
+from agents.admit_command import command_router
+from agents.decide_person import DecidePerson
+from agents.fold_persons import FoldPersons
+from agents.project_summary import ProjectSummary
+from agents.project_timeline import ProjectTimeline
+from agents.reading import EventLog
+from bridge.connection import connect
+from bridge.dead_letters import DeadLetters
+from bridge.ingress import IngressLane, KafkaRecord, Router, stop_all
+from bridge.routing import by_subject_tokens
+from bridge.streams import ensure_consumer, ensure_stream
+from bridge.topics import ensure_topics
+from config import streams, topics
+from config.settings import Settings
+from lanes.agent import register
+from lanes.app import LaneApp
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.record import Record
+from lanes.runtime import LaneSettings
+from lanes.table import LaneTable
+from queries.pages import add_pages
+from queries.service import QueryService
+from queries.tables_of_worker import WorkerTables
+from tables import outcomes, persons, summary, timeline
+from tables.outcomes import OutcomesTable
+from tables.persons import PersonsTable
+from tables.position import AppliedPositions
+from tables.summary import SummaryTable
+from tables.timeline import TimelineTable
+
+COMMANDS_PER_CYCLE = 250
+"""A command emits at most three events, so a cycle of one person's commands fits one atomic batch."""
+
+
+class PersonApp(LaneApp):
+    """The lanes, the bridge and the queries of one worker. Everything that follows partition ownership is started and stopped with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        producer = DurableProducer(
+            settings.kafka_bootstrap, client_id=f"{settings.app_id}-lanes", max_batch_bytes=settings.changelog_max_bytes // 8
+        )
+        super().__init__(
+            settings.app_id,
+            broker=";".join(f"kafka://{address}" for address in settings.kafka_bootstrap.split(",")),
+            store="rocksdb://",
+            datadir=str(settings.data_dir),
+            topic_partitions=settings.partitions,
+            topic_replication_factor=settings.replicas,
+            topic_disable_leader=True,
+            table_standby_replicas=settings.standby_replicas,
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=4 << 20,
+            broker_session_timeout=settings.session_timeout_s,
+            broker_heartbeat_interval=settings.session_timeout_s / 4,
+            broker_rebalance_timeout=15.0,
+            broker_request_timeout=20.0,
+            broker_commit_interval=settings.commit_interval_s,
+            broker_commit_every=10**9,
+            broker_max_poll_records=5000,
+            producer_request_timeout=30.0,
+            web_host=settings.http_host,
+            web_port=settings.http_port,
+            web_bind=settings.http_host,
+            web_tables_enabled=False,
+            web_router_enabled=False,
+            lane_settings=LaneSettings(
+                fetch_max_wait_ms=settings.fetch_max_wait_ms,
+                fetch_min_bytes=settings.fetch_min_bytes,
+                max_backlog=settings.lane_max_backlog,
+            ),
+            producer=producer,
+        )
+        self.settings = settings
+        self.nc = Client()
+        # Ingress writes through its own connection: the broker answers one request a connection at a time, and a lane's
+        # commit must not wait behind new records.
+        self._ingress_producer = DurableProducer(
+            settings.kafka_bootstrap, client_id=f"{settings.app_id}-ingress", max_batch_bytes=settings.changelog_max_bytes // 8
+        )
+        self._ingress: list[IngressLane] = []
+        self._letters = DeadLetters(self.nc, "person.dlq")
+        self._log = EventLog(self.nc)
+        self.worker_tables = WorkerTables(
+            partitions=settings.partitions,
+            persons=PersonsTable(self._table(persons.NAME), settings.cached_persons),
+            summary=SummaryTable(self._table(summary.NAME)),
+            timeline=TimelineTable(self._table(timeline.NAME)),
+            outcomes=OutcomesTable(self._table(outcomes.NAME)),
+            positions=AppliedPositions(),
+            log=self._log,
+            owned=lambda: self.lanes.partitions,
+        )
+        self._declare_agents()
+        self.queries = QueryService(self.nc, self.worker_tables, app_id=settings.app_id)
+        self.lanes.on_started.append(self._partitions_started)
+        self.lanes.on_stopping.append(self._partitions_stopping)
+        add_pages(self, self.nc, self.worker_tables)
+
+    async def on_first_start(self) -> None:
+        """Connect, create or check what must exist, and offer the queries, before Faust joins its group."""
+        await connect(self.nc, self.settings.nats_url, name=f"{self.settings.app_id} worker {self.settings.http_port}")
+        for declared in streams.streams(self.settings.partitions, self.settings.replicas):
+            await ensure_stream(self.nc, declared)
+        for stream, consumer in streams.ingress_consumers(self.settings.partitions):
+            await ensure_consumer(self.nc, stream, consumer)
+        await ensure_topics(
+            self.settings.kafka_bootstrap,
+            topics.topics(self.settings.partitions, self.settings.replicas, self.settings.changelog_max_bytes),
+        )
+        await self.lane_producer.start()
+        await self._ingress_producer.start()
+        await self.queries.start()
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
+    async def on_stop(self) -> None:
+        """Withdraw the queries and disconnect after lanes and consumer have stopped."""
+        await super().on_stop()
+        await self.queries.stop()
+        await self._ingress_producer.stop()
+        if self.nc.is_connected:
+            await self.nc.drain()
+
+    def _table(self, name: str) -> LaneTable:
+        return LaneTable(
+            self,
+            name,
+            partitions=self.settings.partitions,
+            block_cache_bytes=self.settings.block_cache_bytes,
+            write_buffer_bytes=self.settings.write_buffer_bytes,
+        )
+
+    def _declare_agents(self) -> None:
+        tables = self.worker_tables
+        event_agents = [
+            FoldPersons(tables.persons, tables.positions, self._log, self._letters),
+            ProjectSummary(tables.summary),
+            ProjectTimeline(tables.timeline, self._log, self._letters),
+        ]
+        command_agents = [
+            DecidePerson(
+                tables.outcomes, tables.persons, self.nc, self._log, self._letters, remembered=self.settings.cached_persons
+            )
+        ]
+        raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        for topic, agents, max_batch in (
+            (topics.EVENTS, event_agents, self.settings.lane_max_batch),
+            (topics.COMMANDS, command_agents, min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)),
+        ):
+            source = self.topic(topic, schema=raw, partitions=self.settings.partitions, internal=True)
+            self.lanes.declare(topic, agents, max_batch=max_batch)
+            for agent in agents:
+                register(self, source, agent)
+
+    async def _partitions_started(self, partitions: frozenset[int]) -> None:
+        for partition in partitions:
+            self.worker_tables.positions.advance(partition, self.worker_tables.persons.position(partition))
+        await self.queries.own(partitions)
+        event_route = by_subject_tokens(partition=4, key=5)
+        lanes = [
+            self._ingress_lane(streams.EVENTS, streams.event_ingress(partition), topics.EVENTS, event_route)
+            for partition in partitions
+        ]
+        if 0 in partitions:
+            route = command_router(
+                self.nc, self._letters, partitions=self.settings.partitions, max_bytes=self.settings.command_max_bytes
+            )
+            lanes.append(self._ingress_lane(streams.COMMANDS, streams.COMMAND_INGRESS, topics.COMMANDS, route))
+        for lane in lanes:
+            lane.start()
+        self._ingress = lanes
+
+    async def _partitions_stopping(self, partitions: frozenset[int]) -> None:
+        lanes, self._ingress = self._ingress, []
+        await asyncio.gather(stop_all(lanes), self.queries.disown(partitions))
+
+    def _ingress_lane(self, stream: str, consumer: str, topic: str, route: Router) -> IngressLane:
+        return IngressLane(
+            self.nc,
+            stream=stream,
+            consumer=consumer,
+            topic=topic,
+            route=route,
+            write=self._write,
+            hand_over=self._hand_over,
+            batch=self.settings.ingress_batch,
+        )
+
+    async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> dict[int, list[int]]:
+        offsets = await self._ingress_producer.write(
+            OutgoingBatch(
+                topic,
+                partition,
+                [OutgoingRecord(record.key, record.value, record.timestamp_ms, record.headers) for record in records],
+            )
+            for partition, records in by_partition.items()
+        )
+        return dict(zip(by_partition, offsets, strict=True))
+
+    def _hand_over(self, topic: str, partition: int, offsets: list[int], records: list[KafkaRecord]) -> None:
+        self.lanes.hand_over(
+            topic,
+            partition,
+            [
+                Record(offset, record.key, record.value, dict(record.headers), record.timestamp_ms)
+                for offset, record in zip(offsets, records, strict=True)
+            ],
+        )
+
+
+app = PersonApp(Settings())

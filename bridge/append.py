@@ -1,0 +1,122 @@
+"""The conditional append: all events of several entities in one atomic JetStream batch, each entity checked against the sequence
+its decision was based on.
+
+Guarantee: an entity's messages are stored completely or not at all, in order, and only if nothing was appended for that entity
+since; the reply comes after the server has fsynced. Protocol: NATS ADR-50 (atomic batch publishing), ADR-8 subject checks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.client import Client
+
+from bridge.errors import AppendRefusedError
+
+MAX_BATCH = 900
+"""Messages per atomic batch; the server's limit is 1000."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """One message to append; `message_id` de-duplicates a resend."""
+
+    subject: str
+    data: bytes
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityAppend:
+    """All messages of one entity. `filter_subject` covers the entity, `expected` is the stream sequence of its last message, 0 for none."""
+
+    filter_subject: str
+    expected: int
+    messages: Sequence[EventMessage]
+
+
+async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: float = 5.0) -> list[int]:
+    """Append all entities in one atomic batch; returns the stream sequence of each entity's last message.
+
+    Raises AppendRefusedError when the server refuses the batch (an expectation was wrong, an id was seen before): nothing is stored
+    then. Raises NatsError or TimeoutError when the answer is unknown: the batch may be stored, so the caller must reread.
+    """
+    total = sum(len(entity.messages) for entity in entities)
+    if total > MAX_BATCH:
+        raise ValueError(f"{total} messages exceed the {MAX_BATCH} of one atomic batch")
+    batch_id = uuid.uuid4().hex
+    number = 0
+    answer: dict[str, Any] = {}
+    for entity in entities:
+        for index, message in enumerate(entity.messages):
+            number += 1
+            headers = {
+                "Nats-Batch-Id": batch_id,
+                "Nats-Batch-Sequence": str(number),
+                "Nats-Msg-Id": message.message_id,
+                "Content-Type": "application/cloudevents+json",
+            }
+            if index == 0:
+                headers["Nats-Expected-Last-Subject-Sequence"] = str(entity.expected)
+                headers["Nats-Expected-Last-Subject-Sequence-Subject"] = entity.filter_subject
+            if number == total:
+                headers["Nats-Batch-Commit"] = "1"
+                reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
+                answer = json.loads(reply.data)
+            elif number == 1:
+                reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
+                if reply.data:
+                    answer = json.loads(reply.data)
+                    break
+            else:
+                await nc.publish(message.subject, message.data, headers=headers)
+        if "error" in answer:
+            break
+    if "error" in answer:
+        error = answer["error"]
+        raise AppendRefusedError(int(error.get("err_code", 0)), str(error.get("description", "")))
+    last = int(answer["seq"])
+    sequences = []
+    position = last - total
+    for entity in entities:
+        position += len(entity.messages)
+        sequences.append(position)
+    return sequences
+
+
+async def append_each(
+    nc: Client, entities: Sequence[EntityAppend], *, timeout_s: float = 5.0
+) -> list[int | AppendRefusedError]:
+    """Append entities in as few atomic batches as possible; a refused batch is repeated entity by entity.
+
+    The result holds per entity its last stream sequence or the refusal that concerns it alone.
+    """
+    results: list[int | AppendRefusedError] = []
+    for chunk in _chunks(entities):
+        try:
+            results.extend(await append(nc, chunk, timeout_s=timeout_s))
+        except AppendRefusedError as refused:
+            if len(chunk) == 1:
+                results.append(refused)
+                continue
+            for entity in chunk:
+                try:
+                    results.extend(await append(nc, [entity], timeout_s=timeout_s))
+                except AppendRefusedError as alone:
+                    results.append(alone)
+    return results
+
+
+def _chunks(entities: Sequence[EntityAppend]) -> list[list[EntityAppend]]:
+    chunks: list[list[EntityAppend]] = []
+    size = MAX_BATCH + 1
+    for entity in entities:
+        if size + len(entity.messages) > MAX_BATCH:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(entity)
+        size += len(entity.messages)
+    return chunks

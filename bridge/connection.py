@@ -1,0 +1,39 @@
+"""One way to connect to NATS: never gives up reconnecting, and never buffers a publish while disconnected.
+
+A publish that is buffered during a disconnect lands after its caller was told that it failed; `pending_size=-1` refuses it at once."""
+
+from __future__ import annotations
+
+import logging
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+
+from bridge.errors import BridgeError
+
+logger = logging.getLogger(__name__)
+
+
+async def connect(nc: Client, url: str, *, name: str) -> None:
+    """Connect a client; raises BridgeError with what to do when no server answers."""
+
+    async def on_error(error: Exception) -> None:
+        logger.warning("NATS: %s", error or type(error).__name__)
+
+    try:
+        await nc.connect(
+            url,
+            name=name,
+            connect_timeout=5,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            ping_interval=5,
+            pending_size=-1,
+            allow_reconnect=True,
+            error_cb=on_error,
+        )
+    except (NatsError, OSError, NoServersError) as error:
+        raise BridgeError(
+            f"no NATS server answers at {url} ({type(error).__name__}). Start it (`person up`) or set PERSON_NATS_URL."
+        ) from error

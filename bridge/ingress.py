@@ -1,0 +1,167 @@
+"""Ingress: carries one JetStream consumer to Kafka, in order and without holes, payload byte for byte.
+
+Guarantee: at least once, in order per Kafka partition; a message is acknowledged to JetStream only after all in-sync replicas of
+Kafka have it. The stream sequence travels as a header, which makes the effect once in the lanes. On any failure the lane stops,
+resets the consumer to its acknowledged floor and resumes in order; it never skips."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from aiokafka.errors import KafkaError
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from bridge.errors import BridgeError
+from bridge.headers import kafka_headers
+from bridge.jetstream import Delivery, OrderedPull
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 0.1
+LAST_BACKOFF_S = 5.0
+ACK_PERIOD_S = 0.1
+IDLE_WAIT_S = 0.5
+
+
+class Destination(NamedTuple):
+    """Where a message goes: the Kafka partition and record key."""
+
+    partition: int
+    key: bytes
+
+
+class KafkaRecord(NamedTuple):
+    """A record ready for Kafka."""
+
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+    headers: Sequence[tuple[str, bytes]]
+
+
+class KafkaWriter(Protocol):
+    """Writes records to partitions of a topic; returns the offsets once all in-sync replicas have them."""
+
+    async def __call__(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> dict[int, list[int]]:
+        """Write and await acknowledgement."""
+
+
+Router = Callable[[Delivery], Awaitable[Destination | None]]
+"""Says where a message goes. None: it was disposed of (answered, dead-lettered) durably and may be acknowledged."""
+
+HandOver = Callable[[str, int, list[int], list[KafkaRecord]], None]
+"""Told what was written where: topic, partition, offsets, records."""
+
+
+class IngressLane:
+    """One consumer to one topic. Runs until stopped; errors are logged and retried in order."""
+
+    def __init__(
+        self,
+        nc: Client,
+        *,
+        stream: str,
+        consumer: str,
+        topic: str,
+        route: Router,
+        write: KafkaWriter,
+        hand_over: HandOver,
+        batch: int,
+    ) -> None:
+        self.name = consumer
+        self.carried = 0
+        self.last_error: str | None = None
+        self._topic = topic
+        self._stream = stream
+        self._route = route
+        self._write = write
+        self._hand_over = hand_over
+        self._pull = OrderedPull(nc, stream, consumer, batch=batch)
+        self._to_acknowledge: Delivery | None = None
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin carrying."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"ingress {self.name}")
+
+    async def stop(self) -> None:
+        """Stop carrying; what Kafka has acknowledged is acknowledged to JetStream if the server can be reached."""
+        self._stopping = True
+        await self._pull.stop()
+        if self._task is not None:
+            done, _ = await asyncio.wait({self._task}, timeout=2.0)
+            if not done:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        backoff = FIRST_BACKOFF_S
+        while not self._stopping:
+            acknowledging: asyncio.Task[None] | None = None
+            try:
+                await self._pull.start()
+                acknowledging = asyncio.get_running_loop().create_task(self._acknowledge_periodically())
+                while not self._stopping:
+                    deliveries = await self._pull.next(IDLE_WAIT_S)
+                    if deliveries:
+                        await self._carry(deliveries)
+                        backoff = FIRST_BACKOFF_S
+                        self.last_error = None
+                await self._acknowledge()
+            except (BridgeError, KafkaError, NatsError, TimeoutError, OSError) as error:
+                if self._stopping:
+                    return
+                self.last_error = type(error).__name__
+                logger.warning("ingress %s stopped (%s) and resumes in order in %.1f s", self.name, error, backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, LAST_BACKOFF_S)
+            finally:
+                self._to_acknowledge = None
+                if acknowledging is not None:
+                    acknowledging.cancel()
+
+    async def _carry(self, deliveries: Sequence[Delivery]) -> None:
+        by_partition: dict[int, list[KafkaRecord]] = {}
+        for delivery in deliveries:
+            destination = await self._route(delivery)
+            if destination is not None:
+                record = KafkaRecord(
+                    destination.key,
+                    delivery.data,
+                    delivery.stored_ns // 1_000_000,
+                    kafka_headers(self._stream, delivery),
+                )
+                by_partition.setdefault(destination.partition, []).append(record)
+        if by_partition:
+            offsets = await self._write(self._topic, by_partition)
+            for partition, records in by_partition.items():
+                self._hand_over(self._topic, partition, offsets[partition], records)
+        self.carried += len(deliveries)
+        self._to_acknowledge = deliveries[-1]
+
+    async def _acknowledge_periodically(self) -> None:
+        # Acknowledging every batch would cost a request per event when traffic is thin; a later acknowledgement only
+        # means that more is carried twice after a crash.
+        while True:
+            await asyncio.sleep(ACK_PERIOD_S)
+            try:
+                await self._acknowledge()
+            except (NatsError, TimeoutError, OSError) as error:
+                logger.warning("ingress %s could not acknowledge (%s); the next acknowledgement covers it", self.name, error)
+
+    async def _acknowledge(self) -> None:
+        delivery = self._to_acknowledge
+        if delivery is not None:
+            await self._pull.acknowledge(delivery)
+            if self._to_acknowledge is delivery:
+                self._to_acknowledge = None
+
+
+async def stop_all(lanes: Iterable[IngressLane]) -> None:
+    """Stop several lanes at once."""
+    await asyncio.gather(*(lane.stop() for lane in lanes))

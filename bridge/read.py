@@ -1,0 +1,50 @@
+"""Reads one subject filter of a stream from JetStream itself, up to where the stream ends when the read begins.
+
+Guarantee: bounded (it stops at the last sequence seen at start), in stream order, read from the stream's leader."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+
+from bridge.jetstream import NO_MESSAGE, JetStreamError, api
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One stored message."""
+
+    subject: str
+    data: bytes
+    stream_sequence: int
+
+
+async def last_message(nc: Client, stream: str, filter_subject: str) -> StoredMessage | None:
+    """The newest message under a filter, or None."""
+    try:
+        answer = await api(nc, f"STREAM.MSG.GET.{stream}", {"last_by_subj": filter_subject})
+    except JetStreamError as error:
+        if error.code == NO_MESSAGE:
+            return None
+        raise
+    return _stored(answer["message"])
+
+
+async def messages(nc: Client, stream: str, filter_subject: str, *, after: int = 0) -> AsyncIterator[StoredMessage]:
+    """Messages under a filter with a stream sequence above `after`, up to the newest one at the time of the call."""
+    last = await last_message(nc, stream, filter_subject)
+    sequence = after
+    while last is not None and sequence < last.stream_sequence:
+        answer = await api(nc, f"STREAM.MSG.GET.{stream}", {"seq": sequence + 1, "next_by_subj": filter_subject})
+        stored = _stored(answer["message"])
+        yield stored
+        sequence = stored.stream_sequence
+
+
+def _stored(message: dict[str, str | int]) -> StoredMessage:
+    return StoredMessage(
+        str(message["subject"]), base64.b64decode(str(message.get("data", ""))), int(message["seq"])
+    )

@@ -1,0 +1,64 @@
+"""Creates the declared streams and consumers, or checks those that exist and names every difference.
+
+Guarantee: an existing stream is never changed silently; a difference is one error that lists setting, found and declared value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nats.aio.client import Client
+
+from bridge.errors import StreamMismatchError
+from bridge.jetstream import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, JetStreamError, api
+
+StreamConfig = Mapping[str, Any]
+
+
+async def ensure_stream(nc: Client, declared: StreamConfig) -> None:
+    """Create the stream, or raise StreamMismatchError when one of that name differs from the declaration."""
+    name = declared["name"]
+    try:
+        found = (await api(nc, f"STREAM.INFO.{name}"))["config"]
+    except JetStreamError as error:
+        if error.code != STREAM_NOT_FOUND:
+            raise
+        try:
+            await api(nc, f"STREAM.CREATE.{name}", dict(declared))
+        except JetStreamError as refused:
+            raise StreamMismatchError(f"stream {name} could not be created: {refused.description}") from refused
+        return
+    differences = list(_differences(declared, found))
+    if differences:
+        raise StreamMismatchError(
+            f"stream {name} exists with another configuration: {'; '.join(differences)}. "
+            f"Change the stream or the declaration in config/streams.py so that both agree."
+        )
+
+
+async def ensure_consumer(nc: Client, stream: str, declared: Mapping[str, Any]) -> None:
+    """Create a durable consumer unless it exists; raise StreamMismatchError when its filter or ack policy differs."""
+    name = declared["durable_name"]
+    try:
+        found = (await api(nc, f"CONSUMER.INFO.{stream}.{name}"))["config"]
+    except JetStreamError as error:
+        if error.code != CONSUMER_NOT_FOUND:
+            raise
+        body = {"stream_name": stream, "config": dict(declared), "action": ""}
+        await api(nc, f"CONSUMER.CREATE.{stream}.{name}", body)
+        return
+    differences = list(_differences(declared, found))
+    if differences:
+        raise StreamMismatchError(
+            f"consumer {name} of {stream} exists with another configuration: {'; '.join(differences)}. Delete it or change the declaration."
+        )
+
+
+def _differences(declared: Mapping[str, Any], found: Mapping[str, Any], path: str = "") -> Iterable[str]:
+    """Declared settings that the server holds otherwise; settings that are not declared are left to the operator."""
+    for key, wanted in declared.items():
+        has = found.get(key)
+        if isinstance(wanted, Mapping) and isinstance(has, Mapping):
+            yield from _differences(wanted, has, f"{path}{key}.")
+        elif has != wanted and not (not has and not wanted):
+            yield f"{path}{key} is {has!r}, declared {wanted!r}"

@@ -1,0 +1,76 @@
+"""Creates the declared Kafka topics, or checks those that exist and names every difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from bridge.errors import BridgeError
+
+
+class DeclaredTopic(Protocol):
+    """What a topic must be."""
+
+    @property
+    def name(self) -> str:
+        """Name of the topic."""
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions; never changed on an existing topic."""
+
+    @property
+    def replicas(self) -> int:
+        """Replication factor."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Topic settings by their Kafka names."""
+
+
+class TopicMismatchError(BridgeError):
+    """A topic exists with another configuration."""
+
+
+async def ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
+    """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        for topic in declared:
+            if topic.name in existing:
+                await _check(admin, topic)
+            else:
+                response = await admin.create_topics(
+                    [NewTopic(topic.name, topic.partitions, topic.replicas, topic_configs=dict(topic.settings))]
+                )
+                for _, code, *message in response.topic_errors:
+                    # 36: another worker created it a moment ago.
+                    if code not in (0, 36):
+                        raise BridgeError(f"topic {topic.name} could not be created: {message} (error {code})")
+    finally:
+        await admin.close()
+
+
+async def _check(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> None:
+    differences = []
+    description = (await admin.describe_topics([topic.name]))[0]
+    partitions = len(description["partitions"])
+    if partitions != topic.partitions:
+        differences.append(f"partitions is {partitions}, declared {topic.partitions}")
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
+    found = {entry[0]: entry[1] for response in responses for resource in response.resources for entry in resource[4]}
+    differences += [
+        f"{name} is {found.get(name)!r}, declared {wanted!r}"
+        for name, wanted in topic.settings.items()
+        if found.get(name) != wanted
+    ]
+    if differences:
+        raise TopicMismatchError(
+            f"topic {topic.name} exists with another configuration: {'; '.join(differences)}. "
+            f"Change the topic or the declaration in config/topics.py so that both agree."
+        )

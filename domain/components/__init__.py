@@ -1,0 +1,1 @@
+"""Components: the typed parts a person is made of, one module per type, and their catalogue."""

@@ -1,0 +1,56 @@
+"""Component type Skill: something the person can do, how well, and who says so."""
+
+from typing import Annotated, Literal
+
+from domain.components.base import ComponentData
+from domain.ids import Uuid
+from domain.model import Frozen
+from domain.times import Day
+from domain.values.rules import NotBlank, Number, broken, fold, on_entry
+
+Proficiency = Literal["Beginner", "Intermediate", "Advanced", "Expert"]
+
+
+def _years(years: int | float) -> int | float:
+    if not 0 <= years <= 80:
+        raise broken("years_of_experience")
+    return years
+
+
+class Endorsement(Frozen):
+    """Someone vouches for the skill."""
+
+    endorser_id: Uuid | None = None
+    endorser_name: str | None = None
+    date: Day
+    comment: str | None = None
+
+
+class SkillComponent(ComponentData):
+    """A skill. Endorsements change only through endorsing."""
+
+    type_name = "Skill"
+    group = "profile"
+    derived_fields = frozenset({"endorsements"})
+
+    name: NotBlank
+    category: Literal[
+        "Technical",
+        "Programming",
+        "Language",
+        "Management",
+        "Creative",
+        "Analytical",
+        "Communication",
+        "Other",
+    ]
+    proficiency: Proficiency
+    years_of_experience: Annotated[Number, on_entry(_years)] | None = None
+    last_used: Day | None = None
+    endorsements: tuple[Endorsement, ...] = ()
+    certifications: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+
+    def natural_key(self) -> tuple[str, ...]:
+        """The name."""
+        return (fold(self.name),)

@@ -1,0 +1,35 @@
+"""Names the field that broke a rule, without ever showing what was sent in it."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import ValidationError
+
+from domain.refusals import Refused
+
+_ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_FREE_MAPS: Final = frozenset({"custom_fields", "context"})
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Path of a field. It ends where keys are free text, since those may hold personal data."""
+    named: list[str] = []
+    for part in path:
+        if isinstance(part, str) and _ATTRIBUTE.fullmatch(part) is None:
+            break
+        named.append(str(part))
+        if part in _FREE_MAPS:
+            break
+    return ".".join(named) or "$"
+
+
+def broken_rule(error: ValidationError, *prefix: str) -> tuple[str, str]:
+    """Field and rule of the first error."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return dotted((*prefix, *first["loc"])), first["type"]
+
+
+def invalid(field: str, rule: str) -> Refused:
+    """The refusal of a command with a bad field."""
+    return Refused("invalid_command", f"{field}: {rule}", field=field, rule=rule)

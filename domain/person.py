@@ -1,0 +1,115 @@
+"""The state of one person: a fold over its events, and the compact form in which it is kept.
+
+A state is never validated: it was built from events, and reading it back only restores its shape.
+"""
+
+
+from typing import Final, Literal, NamedTuple
+
+import orjson
+from pydantic import BaseModel
+
+from domain.components.instance import Component
+from domain.ids import Uuid
+from domain.model import Frozen
+from domain.onboarding import Onboarding
+from domain.personal import OfIdentity, Redacted
+from domain.status import Column, Status
+from domain.times import Day, Instant
+from domain.values.person_name import PersonName
+
+RECENT_COMMANDS: Final = 64
+
+
+class ErasurePending(Frozen):
+    """Erasure was asked for and takes place after the grace period."""
+
+    request_id: Uuid
+    not_before: Instant
+
+
+class RecentCommand(NamedTuple):
+    """A command whose events are in the log."""
+
+    command_id: str
+    first_sequence: int
+    count: int
+
+
+class Person(Frozen):
+    """One person. Maps are replaced, never changed in place."""
+
+    person_id: str
+    version: int = 0
+    status: Status = Status.DRAFT
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
+    name: OfIdentity[PersonName] | None = None
+    source: str | None = None
+    source_system: str | None = None
+    import_id: str | None = None
+    birth_date: OfIdentity[Day] | None = None
+    date_of_death: OfIdentity[Day] | None = None
+    merged_into: str | None = None
+    components: dict[str, Component] = {}
+    retired_components: frozenset[str] = frozenset()
+    onboarding: Onboarding | None = None
+    erasure: ErasurePending | Literal["Erased"] | None = None
+    last_activity_at: Instant | None = None
+    inactivity_reported: int = 0
+    recent: tuple[RecentCommand, ...] = ()
+
+    @classmethod
+    def new(cls, person_id: str) -> "Person":
+        """The state before the first event."""
+        return cls.model_construct(person_id=person_id)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the person was created."""
+        return self.created_at is not None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the personal data is gone."""
+        return self.erasure == "Erased"
+
+    @property
+    def column(self) -> Column:
+        """Column of the status matrix."""
+        return self.status.value if self.exists else "New"
+
+    def components_of(self, component_type: str) -> list[Component]:
+        """Instances of a type, the oldest first."""
+        return sorted(
+            (held for held in self.components.values() if held.component_type == component_type),
+            key=lambda held: held.age,
+        )
+
+    def primary_of(self, component_type: str) -> Component | None:
+        """The primary instance of a type."""
+        return next((held for held in self.components_of(component_type) if held.is_primary), None)
+
+
+
+def dump_state(person: Person) -> bytes:
+    """Compact JSON of a state: sorted, nothing that is absent. Equal states give equal bytes."""
+    return orjson.dumps(person, default=_members, option=_DUMP_OPTIONS)
+
+
+def load_state(raw: bytes) -> Person:
+    """Inverse of `dump_state`."""
+    return Person.restore(orjson.loads(raw))
+
+
+_DUMP_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+
+
+def _members(value: object) -> object:
+    if isinstance(value, Redacted):
+        return {"$redacted": value.group}
+    if isinstance(value, BaseModel):
+        return {name: member for name, member in value.__dict__.items() if member is not None}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is no part of a state")

@@ -1,0 +1,1 @@
+"""Value objects: validated and normalised when they enter, plain when they are read from the log."""

@@ -1,0 +1,34 @@
+"""A Faust application whose topics are consumed by lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+
+from lanes.consumer import LaneTransport
+from lanes.producer import DurableProducer
+from lanes.runtime import Lanes, LaneSettings
+
+
+class LaneApp(faust.App):
+    """`faust.App` plus `lanes`: lanes start after recovery, stop before partitions are revoked."""
+
+    def __init__(self, *args: Any, lane_settings: LaneSettings, producer: DurableProducer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lane_settings = lane_settings
+        self.lane_producer = producer
+        self.lanes = Lanes(producer, lane_settings)
+        self.lanes.on_drained = lambda tp: self.consumer.on_buffer_drop(tp)
+        self.on_rebalance_complete.connect(self._start_lanes)
+
+    async def on_stop(self) -> None:
+        """Disconnect the lanes' producer after the consumer has stopped."""
+        await super().on_stop()
+        await self.lane_producer.stop()
+
+    async def _start_lanes(self, *_: Any, **__: Any) -> None:
+        await self.lanes.start(self.consumer.assignment())
+
+    def _new_transport(self) -> LaneTransport:
+        return LaneTransport(self.conf.broker_consumer, self)

@@ -1,0 +1,140 @@
+"""The idempotent Kafka producer (acks=all) through which lanes and bridge write whole batches to chosen partitions.
+
+Guarantee: `write` returns only when every record is acknowledged by all in-sync replicas; after a failure the
+next call starts from a fresh producer session, so one fatal error never wedges a lane."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+
+class OutgoingRecord(NamedTuple):
+    """One record to write; a `value` of None is a tombstone."""
+
+    key: bytes
+    value: bytes | None
+    timestamp_ms: int
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class OutgoingBatch(NamedTuple):
+    """Records for one topic partition, in order."""
+
+    topic: str
+    partition: int
+    records: Sequence[OutgoingRecord]
+
+
+class DurableProducer:
+    """Owns one aiokafka producer and replaces it after a failed write."""
+
+    def __init__(self, bootstrap_servers: str, *, client_id: str, max_batch_bytes: int) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._client_id = client_id
+        self._max_batch_bytes = max_batch_bytes
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect; raises the client's error when no broker answers."""
+        await self._session()
+
+    async def stop(self) -> None:
+        """Send what is buffered and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def write(self, batches: Iterable[OutgoingBatch]) -> list[list[int]]:
+        """Write all batches and return, per batch, the offsets of its records.
+
+        Batches for several partitions share produce requests. Raises the first error of the client; records of other
+        partitions may have been stored then, so the caller's effect must be idempotent.
+        """
+        producer = await self._session()
+        acks: list[tuple[int, int, asyncio.Future[object]]] = []
+        try:
+            for index, outgoing in enumerate(batches):
+                for count, ack in await self._enqueue(producer, outgoing):
+                    acks.append((index, count, ack))
+            done = await asyncio.gather(*(ack for _, _, ack in acks), return_exceptions=True)
+        except BaseException:
+            for _, _, ack in acks:
+                ack.add_done_callback(_retrieve)
+            raise
+        offsets: list[list[int]] = []
+        for (index, count, _), result in zip(acks, done, strict=True):
+            if isinstance(result, BaseException):
+                await self._abandon(producer)
+                raise result
+            while len(offsets) <= index:
+                offsets.append([])
+            first: int = result.offset  # type: ignore[attr-defined]  # aiokafka's RecordMetadata has no stubs
+            offsets[index].extend(range(first, first + count))
+        return offsets
+
+    async def _enqueue(
+        self, producer: AIOKafkaProducer, outgoing: OutgoingBatch
+    ) -> list[tuple[int, asyncio.Future[object]]]:
+        acks = []
+        builder = producer.create_batch()
+        for record in outgoing.records:
+            fields = {"key": record.key, "value": record.value, "timestamp": record.timestamp_ms, "headers": list(record.headers)}
+            if builder.append(**fields) is None:
+                # The builder is full; an empty one always takes one record, whatever its size.
+                acks.append((builder.record_count(), await self._submit(producer, builder, outgoing)))
+                builder = producer.create_batch()
+                builder.append(**fields)
+        if builder.record_count():
+            acks.append((builder.record_count(), await self._submit(producer, builder, outgoing)))
+        return acks
+
+    @staticmethod
+    async def _submit(producer: AIOKafkaProducer, builder: object, outgoing: OutgoingBatch) -> asyncio.Future[object]:
+        future: asyncio.Future[object] = await producer.send_batch(builder, outgoing.topic, partition=outgoing.partition)
+        return future
+
+    async def _session(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            async with self._starting:
+                if self._producer is None:
+                    producer = AIOKafkaProducer(
+                        bootstrap_servers=self._bootstrap_servers,
+                        client_id=self._client_id,
+                        enable_idempotence=True,
+                        acks="all",
+                        linger_ms=0,
+                        max_batch_size=self._max_batch_bytes,
+                        max_request_size=8 * self._max_batch_bytes,
+                        request_timeout_ms=30_000,
+                    )
+                    try:
+                        await producer.start()
+                    except BaseException:
+                        await producer.stop()
+                        raise
+                    self._producer = producer
+        return self._producer
+
+    async def _abandon(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            asyncio.get_running_loop().create_task(_close_quietly(producer))
+
+
+async def _close_quietly(producer: AIOKafkaProducer) -> None:
+    """Stop a failed producer; its own error was already raised to the writer."""
+    try:
+        await asyncio.wait_for(producer.stop(), timeout=5)
+    except Exception:
+        return
+
+
+def _retrieve(future: asyncio.Future[object]) -> None:
+    """Mark a result as seen after its writer was cancelled."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,120 @@
+"""All lanes of a worker: starts them when their partitions are assigned and recovered, stops them before they are revoked.
+
+Guarantee: at any time a lane runs only for a partition that this worker owns and whose tables are recovered."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from faust.types import TP
+
+from lanes.agent import LaneAgent
+from lanes.lane import Lane
+from lanes.producer import DurableProducer
+from lanes.record import Record
+
+PartitionsCallback = Callable[[frozenset[int]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """Bounds of the lanes of one worker."""
+
+    fetch_max_wait_ms: int = 50
+    fetch_min_bytes: int = 1
+    max_backlog: int = 20_000
+    stop_budget_s: float = 4.0
+
+
+class Lanes:
+    """Registry and lifecycle of lanes. `on_started` and `on_stopping` let the wiring attach what follows partition ownership."""
+
+    def __init__(self, producer: DurableProducer, settings: LaneSettings) -> None:
+        self._producer = producer
+        self._settings = settings
+        self._agents: dict[str, list[LaneAgent]] = {}
+        self._max_batch: dict[str, int] = {}
+        self._lanes: dict[TP, Lane] = {}
+        self._changing = asyncio.Lock()
+        self.on_started: list[PartitionsCallback] = []
+        self.on_stopping: list[PartitionsCallback] = []
+        self.on_drained: Callable[[TP], None] = lambda tp: None
+        self._committable_at_stop: dict[TP, int] = {}
+
+    def declare(self, topic: str, agents: Sequence[LaneAgent], *, max_batch: int) -> None:
+        """Say which agents fold a topic, in their order within a cycle, and how many records one cycle takes at most."""
+        self._agents[topic] = list(agents)
+        self._max_batch[topic] = max_batch
+
+    def runs(self, topic: str) -> bool:
+        """Whether records of a topic belong to lanes."""
+        return topic in self._agents
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Partitions that this worker owns with their tables recovered."""
+        return frozenset(tp.partition for tp in self._lanes)
+
+    def lanes(self) -> Sequence[Lane]:
+        """The running lanes."""
+        return tuple(self._lanes.values())
+
+    async def start(self, assigned: set[TP]) -> None:
+        """Start a lane for each assigned partition of a lane topic."""
+        async with self._changing:
+            self._committable_at_stop = {}
+            for tp in sorted(assigned):
+                if tp.topic in self._agents and tp not in self._lanes:
+                    lane = Lane(
+                        tp.topic,
+                        tp.partition,
+                        self._agents[tp.topic],
+                        self._producer,
+                        max_batch=self._max_batch[tp.topic],
+                        max_backlog=self._settings.max_backlog,
+                        on_drained=functools.partial(self._drained, tp),
+                    )
+                    self._lanes[tp] = lane
+                    lane.start()
+            for callback in self.on_started:
+                await callback(self.partitions)
+
+    async def stop(self) -> None:
+        """Stop every lane (the group protocol revokes all partitions at once) after their running cycles."""
+        async with self._changing:
+            if not self._lanes:
+                return
+            for callback in self.on_stopping:
+                await callback(self.partitions)
+            await asyncio.gather(*(lane.stop(self._settings.stop_budget_s) for lane in self._lanes.values()))
+            self._committable_at_stop = {
+                tp: lane.committable for tp, lane in self._lanes.items() if lane.committable is not None
+            }
+            self._lanes.clear()
+
+    def deliver(self, tp: TP, records: Sequence[Record]) -> bool:
+        """Give a lane its fetch; True asks the consumer to pause the partition until `on_drained`."""
+        lane = self._lanes.get(tp)
+        return lane is not None and lane.deliver(records)
+
+    def hand_over(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        """Give a lane records that this worker has just written to its partition."""
+        lane = self._lanes.get(TP(topic, partition))
+        if lane is not None:
+            lane.hand_over(records)
+
+    def committable_partitions(self) -> Iterator[TP]:
+        """Partitions with an offset to commit."""
+        yield from self._committable_at_stop
+        yield from self._lanes
+
+    def committable(self, tp: TP) -> int | None:
+        """The offset behind the last record whose effects are durable."""
+        lane = self._lanes.get(tp)
+        return lane.committable if lane is not None else self._committable_at_stop.get(tp)
+
+    def _drained(self, tp: TP) -> None:
+        self.on_drained(tp)

@@ -1,0 +1,306 @@
+"""The `person` command and its verbs; each verb's work is in a file of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from bridge.errors import BridgeError
+from config.settings import Settings
+from domain.values.person_name import PersonName
+from ops import output
+from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
+from ops.installation import settings
+
+T = TypeVar("T")
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option("0.1.0", prog_name="person")
+def main() -> None:
+    """A pure event-driven Person domain on NATS JetStream, Kafka and Faust.
+
+    \b
+    Try it:
+      person up                                          servers and two workers, Ctrl-C ends them
+      person send create --name "Ada Lovelace"           in another terminal
+      person get 5f0c4a3e-…                              the id that send printed
+      person timeline 5f0c4a3e-…
+    """
+
+
+@main.command()
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Workers to run.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("build/stack"), show_default=True, help="Data folder.")
+@click.option("--nats-port", type=click.IntRange(1, 65535), help="Port of NATS; a free one if left out.")
+@click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of Kafka; a free one if left out.")
+def up(workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> None:
+    """Run real NATS and Kafka servers and the workers in the foreground.
+
+    Addresses and process ids are written to build/stack.json, where the other verbs find them. A second start on the
+    same data folder goes on where the first ended.
+
+    \b
+    Examples:
+      person up
+      person up --workers 3 --data /srv/person
+    """
+    from ops.up import run  # the servers' packages are optional where the verb is not used
+
+    raise SystemExit(run(workers=workers, data=data, nats_port=nats_port, kafka_port=kafka_port))
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of this worker's tables (PERSON_DATA_DIR).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of its HTTP pages (PERSON_HTTP_PORT).")
+def worker(data: Path | None, port: int | None) -> None:
+    """Run one worker against PERSON_NATS_URL and PERSON_KAFKA_BOOTSTRAP, or the stack that `person up` runs here.
+
+    \b
+    Examples:
+      person worker --data build/w3 --port 6070
+      PERSON_NATS_URL=nats://nats:4222 PERSON_KAFKA_BOOTSTRAP=kafka:9092 person worker
+      faust -A app worker            the same, without the checks before the start
+    """
+    from ops.worker import run
+
+    raise SystemExit(run(_settings(False), data=data, port=port))
+
+
+@main.command()
+@click.argument("command")
+@click.option("--person", "person_id", help="Person id; CreatePerson makes one when it is left out.")
+@click.option("--data", default="{}", help="The command's data as JSON.")
+@click.option("--name", help="Shorthand for data.name, parsed by the rules of domain.md 4.1.")
+@click.option("--reason", help="Shorthand for data.reason.")
+@click.option("--actor", default="user:cli", show_default=True, help="Who asks, as kind:id.")
+@click.option("--id", "command_id", help="Command id; sending the same command twice under one id is harmless.")
+@click.option("--expected-version", type=click.IntRange(0), help="Refuse unless the person has this version.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the outcome.")
+@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the outcome.")
+@as_json_option
+def send(  # noqa: PLR0913
+    command: str,
+    person_id: str | None,
+    data: str,
+    name: str | None,
+    reason: str | None,
+    actor: str,
+    command_id: str | None,
+    expected_version: int | None,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Send COMMAND and print its outcome. Exit code 1 when it was refused.
+
+    \b
+    Examples:
+      person send create --name "Ada Lovelace"
+      person send lifecycle.suspend --person ID --reason "on leave"
+      person send component.add --person ID --data '{"component_type": "EmailAddress",
+          "data": {"email": {"address": "ada@example.org"}}}'
+    """
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        output.fail(output.EXIT_USAGE, f"--data is no JSON: {error}", as_json=as_json)
+    if not isinstance(body, dict):
+        output.fail(output.EXIT_USAGE, "--data must be a JSON object", as_json=as_json)
+    if name is not None:
+        body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
+    if reason is not None:
+        body["reason"] = reason
+    full = command if command.startswith("person.commands.") else f"person.commands.{command}"
+    if full == "person.commands.create":
+        body.setdefault("source", "cli")
+    message = CommandMessage(full, body, person_id, actor=actor, id=command_id, expected_version=expected_version)
+
+    async def run(client: PersonClient) -> dict[str, Any]:
+        if wait:
+            return await client.send(message, timeout_s=timeout)
+        sent, outcome = await client.publish(message)
+        outcome.cancel()
+        return {"command_id": sent, "status": "stored"}
+
+    outcome = _with_client(run, as_json)
+    good = outcome["status"] in ("accepted", "stored")
+    if as_json:
+        output.envelope("ok" if good else "refused", outcome)
+    else:
+        output.text.print(_outcome_text(outcome), markup=False)
+    raise SystemExit(output.EXIT_OK if good else output.EXIT_FAILURE)
+
+
+@main.command()
+@click.argument("person_id")
+@click.option("--as-of-sequence", type=click.IntRange(1), help="The person as it was after this event.")
+@click.option("--min-position", help="PARTITION:SEQUENCE from an outcome: wait until it is visible.")
+@as_json_option
+def get(person_id: str, as_of_sequence: int | None, min_position: str | None, as_json: bool) -> None:
+    """Print a person.
+
+    \b
+    Examples:
+      person get 0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60
+      person get ID --as-of-sequence 1 --json
+    """
+    request: dict[str, Any] = {"person_id": person_id}
+    if as_of_sequence is not None:
+        request["as_of_sequence"] = as_of_sequence
+    if min_position is not None:
+        partition, _, sequence = min_position.partition(":")
+        if not (partition.isdigit() and sequence.isdigit()):
+            output.fail(output.EXIT_USAGE, "--min-position has the form PARTITION:SEQUENCE, e.g. 3:1042", as_json=as_json)
+        request["min_position"] = {"partition": int(partition), "stream_sequence": int(sequence)}
+    answer = _with_client(lambda client: client.query("get_by_id", request), as_json)
+    _print(answer, as_json)
+
+
+@main.command()
+@click.argument("person_id")
+@click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True)
+@click.option("--type", "types", multiple=True, help="Only events of this type; may be given several times.")
+@as_json_option
+def timeline(person_id: str, order: str, types: tuple[str, ...], as_json: bool) -> None:
+    """Print what happened to a person.
+
+    \b
+    Examples:
+      person timeline ID
+      person timeline ID --type person.suspended --order desc
+    """
+    request = {"person_id": person_id, "order": order, "types": list(types)}
+    answer = _with_client(lambda client: client.query("get_timeline", request), as_json)
+    if as_json:
+        output.envelope("ok", answer["data"])
+        return
+    for entry in answer["data"]:
+        output.text.print(f"{entry['sequence']:>5}  {entry['at']}  {entry['title']}  ({entry['actor']})", markup=False)
+
+
+@main.command()
+@click.argument("command_id")
+@as_json_option
+def outcome(command_id: str, as_json: bool) -> None:
+    """Print the recorded outcome of a command.
+
+    \b
+    Example:
+      person outcome 0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60
+    """
+    answer = _with_client(lambda client: client.query("get_outcome", {"command_id": command_id}), as_json)
+    if as_json:
+        output.envelope("ok", answer["data"])
+    else:
+        output.text.print(_outcome_text(answer["data"]), markup=False)
+
+
+@main.command(name="import")
+@click.argument("kind", type=click.Choice(["git", "vcard"]))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Read and check everything, send nothing.")
+@as_json_option
+def import_(kind: str, path: Path, dry_run: bool, as_json: bool) -> None:
+    """Import the authors of a git repository or the cards of vCard files as persons.
+
+    Importing the same source twice changes nothing. Lines that are refused are listed with their reasons.
+
+    \b
+    Examples:
+      person import git .
+      person import vcard examples/
+      person import vcard contacts.vcf --dry-run
+    """
+    from ops.importing.plan import ImportSourceError
+    from ops.importing.sending import import_source
+
+    try:
+        report = asyncio.run(
+            import_source(kind, path, nats_url=_settings(as_json).nats_url, dry_run=dry_run, show_progress=not as_json)
+        )
+    except ImportSourceError as error:
+        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
+    except (ClientError, BridgeError) as error:
+        output.fail(output.EXIT_NATS, str(error), as_json=as_json)
+    if as_json:
+        output.envelope("ok", report.as_data())
+    else:
+        output.text.print(report.as_text(), markup=False)
+
+
+@main.command()
+@as_json_option
+def doctor(as_json: bool) -> None:
+    """Check addresses, streams, topics, workers and disk; each finding says what to do.
+
+    \b
+    Example:
+      person doctor
+    """
+    from ops.doctor import examine
+
+    findings = asyncio.run(examine(_settings(as_json)))
+    bad = [finding for finding in findings if not finding.ok]
+    if as_json:
+        output.envelope("ok" if not bad else "failed", [finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            output.text.print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {finding.found}", markup=False)
+            if not finding.ok:
+                output.text.print(f"      {finding.advice}", markup=False)
+    raise SystemExit(output.EXIT_FAILURE if bad else output.EXIT_OK)
+
+
+def _settings(as_json: bool) -> Settings:
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        output.fail(output.EXIT_USAGE, f"setting PERSON_{str(first['loc'][0]).upper()}: {first['msg']}", as_json=as_json)
+
+
+def _with_client(ask: Any, as_json: bool) -> dict[str, Any]:
+    async def run() -> dict[str, Any]:
+        async with PersonClient(_settings(as_json).nats_url) as client:
+            work: Coroutine[Any, Any, dict[str, Any]] = ask(client)
+            return await work
+
+    try:
+        return asyncio.run(run())
+    except QueryFailed as error:
+        output.fail(output.EXIT_FAILURE, f"{error.code}: {error.reason}", as_json=as_json)
+    except (ClientError, BridgeError) as error:
+        output.fail(output.EXIT_NATS, str(error), as_json=as_json)
+
+
+def _print(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        output.envelope("ok", answer["data"])
+    else:
+        output.text.print_json(data=answer["data"])
+
+
+def _outcome_text(outcome: dict[str, Any]) -> str:
+    lines = [f"{outcome['status']}  command {outcome['command_id']}"]
+    if outcome.get("person_id"):
+        lines.append(f"person    {outcome['person_id']}  version {outcome.get('version')}")
+    lines += [f"event     {event['sequence']:>4}  {event['type']}" for event in outcome.get("events", ())]
+    if outcome.get("position"):
+        position = outcome["position"]
+        lines.append(f"position  {position['partition']}:{position['stream_sequence']}")
+    if outcome.get("code"):
+        lines.append(f"{outcome['code']}: {outcome.get('reason', '')}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

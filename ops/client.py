@@ -1,0 +1,174 @@
+"""A client of the person domain over NATS: send commands and await their outcomes, ask queries.
+
+Guarantee: `send` returns the outcome that the system recorded for the command id; sending the same command again is harmless."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import orjson
+import uuid_utils
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+
+from bridge.connection import connect
+
+REPLY_TO = "Person-Reply-To"
+
+
+class ClientError(Exception):
+    """The system could not be asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class QueryFailed(Exception):  # noqa: N818  # an answer, not a defect
+    """A query was answered with an error."""
+
+    code: str
+    reason: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CommandMessage:
+    """A command as it is sent; `subject` is left out for a person that CreatePerson names itself."""
+
+    type: str
+    data: Mapping[str, Any]
+    person_id: str | None = None
+    actor: str = "user:cli"
+    id: str | None = None
+    source: str = "/clients/person-cli"
+    expected_version: int | None = None
+    time: str | None = None
+
+    def envelope(self) -> dict[str, Any]:
+        """The CloudEvent; id and time are made here when they were not given."""
+        command_id = self.id or str(uuid_utils.uuid7())
+        body = {
+            "specversion": "1.0",
+            "id": command_id,
+            "type": self.type,
+            "dataversion": 1,
+            "source": self.source,
+            "time": self.time or datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "correlationid": command_id,
+            "causationid": command_id,
+            "causationdepth": 0,
+            "actor": self.actor,
+            "data": dict(self.data),
+        }
+        if self.person_id is not None:
+            body["subject"] = self.person_id
+        if self.expected_version is not None:
+            body["expectedversion"] = self.expected_version
+        return body
+
+
+class PersonClient:
+    """One connection for commands and queries; an async context manager."""
+
+    def __init__(self, nats_url: str) -> None:
+        self._url = nats_url
+        self.nc = Client()
+        self._inbox = ""
+        self._awaited: dict[str, asyncio.Future[dict[str, Any]]] = {}
+
+    async def __aenter__(self) -> PersonClient:
+        await connect(self.nc, self._url, name="person client")
+        self._inbox = self.nc.new_inbox()
+        await self.nc.subscribe(f"{self._inbox}.*", cb=self._on_outcome)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.nc.close()
+
+    async def publish(self, message: CommandMessage) -> tuple[str, asyncio.Future[dict[str, Any]]]:
+        """Send a command; returns its id and the future outcome once the stream has accepted the command durably."""
+        envelope = message.envelope()
+        command_id: str = envelope["id"]
+        outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._awaited[command_id] = outcome
+        try:
+            await self._publish(message.type, orjson.dumps(envelope), command_id)
+        except BaseException:
+            self._awaited.pop(command_id, None)
+            raise
+        return command_id, outcome
+
+    async def send(self, message: CommandMessage, *, timeout_s: float = 10.0) -> dict[str, Any]:
+        """Send a command and await its outcome; raises ClientError when none is known in time."""
+        command_id, outcome = await self.publish(message)
+        return await self.outcome(command_id, outcome, timeout_s=timeout_s)
+
+    async def outcome(
+        self, command_id: str, awaited: asyncio.Future[dict[str, Any]], *, timeout_s: float
+    ) -> dict[str, Any]:
+        """Await the outcome of a published command; one that was missed is asked for."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                done, _ = await asyncio.wait({awaited}, timeout=max(0.0, min(2.0, left)))
+                if done:
+                    return awaited.result()
+                try:
+                    recorded: dict[str, Any] = (await self.query("get_outcome", {"command_id": command_id}))["data"]
+                    return recorded
+                except (QueryFailed, ClientError):
+                    if time.monotonic() >= deadline:
+                        raise ClientError(
+                            f"no outcome of command {command_id} within {timeout_s:g} s. The command is stored and will be "
+                            f"decided: ask again with `person outcome {command_id}`, and look at the workers."
+                        ) from None
+        finally:
+            self._awaited.pop(command_id, None)
+
+    async def query(self, endpoint: str, request: Mapping[str, Any], *, timeout_ms: int = 2000) -> dict[str, Any]:
+        """Ask a query; returns the reply, raises QueryFailed for an error answer."""
+        body = json.dumps({"timeout_ms": timeout_ms, **request}).encode()
+        try:
+            reply = await self.nc.request(f"person.queries.{endpoint}", body, timeout=timeout_ms / 1000 + 2)
+        except NoRespondersError:
+            raise ClientError("no worker answers queries. Start one with `person worker` or `person up`.") from None
+        except NatsError as error:
+            raise ClientError(f"the query was not answered ({type(error).__name__})") from error
+        answer: dict[str, Any] = orjson.loads(reply.data)
+        if not answer["ok"]:
+            error_body = answer["error"]
+            raise QueryFailed(error_body["code"], error_body["reason"], error_body.get("facts", {}))
+        return answer
+
+    async def _publish(self, subject: str, data: bytes, command_id: str) -> None:
+        if not re.fullmatch(r"person\.commands(\.[a-z][a-z0-9_]*)+", subject):
+            raise ClientError(f"{subject!r} is no command subject; it has the form person.commands.<word>[.<word>]")
+        headers = {REPLY_TO: f"{self._inbox}.{command_id}", "Content-Type": "application/cloudevents+json"}
+        try:
+            reply = await self.nc.request(subject, data, headers=headers, timeout=10)
+        except NoRespondersError:
+            raise ClientError("the command stream does not exist yet. Start a worker once; it creates the streams.") from None
+        except NatsError as error:
+            raise ClientError(
+                f"the command was not acknowledged ({type(error).__name__}). Send it again with the same id: {command_id}"
+            ) from error
+        ack = json.loads(reply.data)
+        if "error" in ack:
+            raise ClientError(f"the command stream refused the command: {ack['error'].get('description')}")
+
+    async def _on_outcome(self, message: Msg) -> None:
+        awaited = self._awaited.get(message.subject.rsplit(".", 1)[1])
+        if awaited is not None and not awaited.done():
+            awaited.set_result(orjson.loads(message.data))

@@ -1,0 +1,120 @@
+"""`person doctor`: what must hold for an installation to work, checked one by one; each failure says what to do."""
+
+from __future__ import annotations
+
+import shutil
+from typing import NamedTuple
+
+import orjson
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from bridge.connection import connect
+from bridge.errors import BridgeError
+from bridge.jetstream import JetStreamError, api
+from config import streams, topics
+from config.settings import Settings
+
+MIN_FREE_BYTES = 1 << 30
+MIN_API_LEVEL = 3
+"""JetStream API level of nats-server 2.12, the first with atomic batches."""
+
+
+class Finding(NamedTuple):
+    """One check: what was found and, when it is not ok, what to do."""
+
+    check: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run all checks; a check whose server is missing is left out after the finding that says so."""
+    return [*await _nats(settings), *await _kafka(settings), _disk(settings)]
+
+
+async def _nats(settings: Settings) -> list[Finding]:
+    nc = Client()
+    try:
+        await connect(nc, settings.nats_url, name="person doctor")
+    except BridgeError as error:
+        return [Finding("NATS", False, settings.nats_url, str(error))]
+    findings = [Finding("NATS", True, f"{settings.nats_url}, server {nc.connected_server_version}")]
+    try:
+        level = int((await api(nc, "INFO")).get("api", {}).get("level", 0))
+        findings.append(
+            Finding("JetStream", level >= MIN_API_LEVEL, f"API level {level}", "atomic batches need nats-server 2.12 or newer")
+        )
+        for declared in streams.streams(settings.partitions, settings.replicas):
+            findings.append(await _stream(nc, str(declared["name"])))
+        findings.append(await _unacknowledged(nc, settings.partitions))
+        findings.append(await _queries(nc))
+    except (BridgeError, NatsError) as error:
+        findings.append(Finding("JetStream", False, str(error), "enable JetStream on the server and look at its log"))
+    finally:
+        await nc.close()
+    return findings
+
+
+async def _stream(nc: Client, name: str) -> Finding:
+    try:
+        state = (await api(nc, f"STREAM.INFO.{name}"))["state"]
+    except JetStreamError as error:
+        return Finding(f"stream {name}", False, error.description, "start a worker once; it creates the streams")
+    if name == streams.DEAD_LETTERS and state["messages"]:
+        return Finding("dead letters", False, f"{state['messages']} open", f"read them in stream {name}; each names its cause")
+    return Finding(f"stream {name}", True, f"{state['messages']} messages")
+
+
+async def _unacknowledged(nc: Client, partitions: int) -> Finding:
+    waiting = 0
+    for stream, consumer in streams.ingress_consumers(partitions):
+        info = await api(nc, f"CONSUMER.INFO.{stream}.{consumer['durable_name']}")
+        waiting += info["num_pending"] + info["num_ack_pending"]
+    return Finding("ingress", waiting < 10_000, f"{waiting} messages on their way to Kafka", "look at the workers' logs for ingress")
+
+
+async def _queries(nc: Client) -> Finding:
+    try:
+        reply = await nc.request("$SRV.PING.person-queries", b"", timeout=2)
+    except NatsError:
+        return Finding("workers", False, "no worker answers", "start one with `person worker` or `person up`")
+    return Finding("workers", True, f"query service {orjson.loads(reply.data)['version']} answers")
+
+
+async def _kafka(settings: Settings) -> list[Finding]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=5000)
+    try:
+        await admin.start()
+        found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+    except (KafkaError, OSError) as error:
+        return [
+            Finding(
+                "Kafka", False, settings.kafka_bootstrap,
+                f"no broker answers ({type(error).__name__}); start it (`person up`) or set PERSON_KAFKA_BOOTSTRAP",
+            )
+        ]
+    finally:
+        await admin.close()
+    findings = [Finding("Kafka", True, settings.kafka_bootstrap)]
+    for declared in topics.topics(settings.partitions, settings.replicas, settings.changelog_max_bytes):
+        partitions = found.get(declared.name)
+        findings.append(
+            Finding(
+                f"topic {declared.name}", partitions == declared.partitions,
+                "missing" if partitions is None else f"{partitions} partitions",
+                f"expected {declared.partitions} partitions (PERSON_PARTITIONS); a worker creates a missing topic at its start",
+            )
+        )
+    return findings
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    return Finding("disk", free >= MIN_FREE_BYTES, f"{free >> 20} MiB free for tables", "free at least 1 GiB")

@@ -1,0 +1,1 @@
+"""Importers: read a source of people into plans of commands; nothing is sent from here."""

@@ -1,0 +1,192 @@
+"""Plans one person per vCard (4.0, and 3.0 as older software writes it) of a file or a folder.
+
+The person's ids rest on the card's UID when that is a UUID, else on a digest of the card. The UID itself is
+never the person id: a file from elsewhere must not be able to name, and so to change, a person held here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from ops.importing.commands import add_component, create_person
+from ops.importing.fields import Unfit, email_address, name_of_parts, name_of_text, phone_number
+from ops.importing.phone_text import phone_fields
+from ops.importing.plan import ImportSourceError, PlannedCommand, PlannedPerson, Rejected
+from ops.importing.vcard_text import Card, Property, read_cards
+
+_UID: Final = re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
+_DAY: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:T.*)?")
+_EMAIL_TYPES: Final = {"home": "Personal", "work": "Work"}
+_PHONE_TYPES: Final = {"cell": "Mobile", "home": "Home", "work": "Work"}
+_NO_VOICE: Final = frozenset({"fax", "pager", "textphone", "modem"})
+_LEVELS: Final = {"beginner": "Beginner", "average": "Intermediate", "expert": "Expert"}
+
+
+def plan_vcards(path: Path) -> Iterator[PlannedPerson | Rejected]:
+    """Plan the cards of a file, or of the *.vcf files of a folder; an unreadable source is told at once."""
+    if not path.exists():
+        raise ImportSourceError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        cards = list(read_cards(path))
+        return _plan(iter(cards))
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".vcf" and file.is_file())
+    if not files:
+        raise ImportSourceError(f"{path}: the folder holds no *.vcf file")
+    return _plan(_cards_of(files))
+
+
+def _cards_of(files: list[Path]) -> Iterator[Card | Rejected]:
+    for file in files:
+        try:
+            yield from read_cards(file)
+        except ImportSourceError:
+            yield Rejected(file.name, "file: not a vCard file")
+
+
+def _plan(cards: Iterator[Card | Rejected]) -> Iterator[PlannedPerson | Rejected]:
+    seen: set[str] = set()
+    for card in cards:
+        if isinstance(card, Rejected):
+            yield card
+        elif reason := _unusable(card):
+            yield Rejected(card.source_ref, reason)
+        elif (base := _base(card)) in seen:
+            # The same ids with other content would be a contradiction, so the first card stands.
+            yield Rejected(card.source_ref, "UID: repeats an earlier card")
+        else:
+            seen.add(base)
+            yield from _plan_card(card, base)
+
+
+def _unusable(card: Card) -> str | None:
+    if not card.closed:
+        return "card: END:VCARD is missing"
+    if card.value("VERSION") not in ("3.0", "4.0"):
+        return "VERSION: not 3.0 or 4.0"
+    kind = card.value("KIND") or card.value("X-ADDRESSBOOKSERVER-KIND") or "individual"
+    if kind.lower() != "individual" or card.value("X-ABSHOWAS").upper() == "COMPANY":
+        return "KIND: kind is not individual"
+    return None
+
+
+def _base(card: Card) -> str:
+    found = _UID.fullmatch(card.value("UID"))
+    if found and uuid.UUID(found[1]).int not in (0, (1 << 128) - 1):
+        return f"import:vcard:{found[1].lower()}"
+    return f"import:vcard:{_digest(card)}"
+
+
+def _digest(card: Card) -> str:
+    return hashlib.sha256(card.text.encode()).hexdigest()
+
+
+def _plan_card(card: Card, base: str) -> Iterator[PlannedPerson | Rejected]:
+    try:
+        data: dict[str, Any] = {"name": _name(card), "source": "import"}
+    except Unfit as unfit:
+        yield Rejected(card.source_ref, str(unfit))
+        return
+    if born := _birth_date(card):
+        data["birth_date"] = born
+    create = create_person(base, data)
+    components = _Components(card, base, create.person_id)
+    components.read("EMAIL", "EmailAddress", _email)
+    components.read("TEL", "PhoneNumber", _phone)
+    components.read("EXPERTISE", "Skill", _skill)
+    yield PlannedPerson(card.source_ref, (create, *components.planned))
+    for reason in (*card.problems, *components.refused):
+        yield Rejected(card.source_ref, reason)
+
+
+class _Components:
+    """Collects the components of one card. Their command ids change with the card, so an edited card adds what
+    is new; what is held already is refused by its natural key."""
+
+    def __init__(self, card: Card, base: str, person_id: str) -> None:
+        self._card = card
+        self._base = f"{base}:{_digest(card)}"
+        self._person_id = person_id
+        self.planned: list[PlannedCommand] = []
+        self.refused: list[str] = []
+
+    def read(self, name: str, component_type: str, parse: Callable[[Property], dict[str, Any]]) -> None:
+        """Plan a component for each property of a name; the first with PREF=1 is the primary one."""
+        keys: set[str] = set()
+        has_primary = False
+        for found in self._card.properties.get(name, ()):
+            try:
+                data = parse(found)
+            except Unfit as unfit:
+                self.refused.append(str(unfit))
+                continue
+            key = repr(data.get("email") or data.get("phone") or data["name"].casefold())
+            if key in keys:  # people list an address once per use
+                continue
+            keys.add(key)
+            is_primary = found.preference == 1 and not has_primary
+            has_primary = has_primary or is_primary
+            index = len(self.planned)
+            self.planned.append(
+                add_component(self._base, index, self._person_id, component_type, data, is_primary=is_primary)
+            )
+
+
+def _name(card: Card) -> dict[str, Any]:
+    structured, formatted = card.first("N"), card.value("FN")
+    if structured is not None:
+        family, given, middle, honorific, suffixes = (structured.fields + [[]] * 5)[:5]
+        if family or given:
+            parts = {
+                "family_names": family, "given_names": given, "middle_names": middle, "suffixes": suffixes,
+            }  # fmt: skip
+            try:
+                return name_of_parts(parts, " ".join(honorific))
+            except Unfit:
+                if not formatted:
+                    raise
+    if not formatted:
+        raise Unfit("FN: missing")
+    return name_of_text(formatted)
+
+
+def _birth_date(card: Card) -> str | None:
+    found = card.first("BDAY")
+    # Text, and days without a year (which Apple writes with an invented one), are no birth date.
+    if found is None or "text" in found.parameters.get("value", ()) or "x-apple-omit-year" in found.parameters:
+        return None
+    match = _DAY.fullmatch(found.text)
+    try:
+        return date(*map(int, match.groups())).isoformat() if match else None
+    except ValueError:
+        return None
+
+
+def _email(found: Property) -> dict[str, Any]:
+    address = re.sub(r"(?i)^mailto:", "", found.text)
+    return {"email": email_address(address), "email_type": _first_of(_EMAIL_TYPES, found)}
+
+
+def _phone(found: Property) -> dict[str, Any]:
+    data = {"phone": phone_number(phone_fields(found.text))}
+    if not _NO_VOICE.isdisjoint(found.types):
+        return data | {"phone_type": "Other", "can_receive_calls": False}
+    return data | {"phone_type": _first_of(_PHONE_TYPES, found)}
+
+
+def _skill(found: Property) -> dict[str, Any]:
+    level = _LEVELS.get("".join(found.parameters.get("level", ())))
+    if level is None:
+        raise Unfit("EXPERTISE: LEVEL is not beginner, average or expert")
+    if not found.text:
+        raise Unfit("EXPERTISE: blank")
+    return {"name": found.text, "category": "Other", "proficiency": level}
+
+
+def _first_of(types: dict[str, str], found: Property) -> str:
+    return next((name for key, name in types.items() if key in found.types), "Other")

@@ -1,0 +1,101 @@
+"""`person up`: real servers and workers as child processes in the foreground, restarted when they end by themselves."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from local.errors import StackError
+from local.stack import Stack
+from ops import output
+from ops.installation import STACK_FILE, Installation
+from ops.workers import Worker, WorkerError
+
+CHECK_S = 0.25
+
+
+def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> int:
+    """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    started = time.monotonic()
+    team: list[Worker] = []
+    try:
+        with Stack(data, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as stack:
+            try:
+                team = start_team(stack, workers, data)
+                describe(stack, team).write(STACK_FILE)
+                _say(f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything.")
+                _watch(stack, team)
+            finally:
+                stop_team(team)
+                STACK_FILE.unlink(missing_ok=True)
+    except KeyboardInterrupt:
+        _say("stopped")
+        return output.EXIT_OK
+    except (StackError, WorkerError) as error:
+        output.errors.print(f"person up: {error}", markup=False)
+        return output.EXIT_FAILURE
+
+
+def start_team(stack: Stack, count: int, data: Path, settings: dict[str, str] | None = None) -> list[Worker]:
+    """Start workers and wait until each one is ready; on failure none is left running."""
+    found = stack.endpoints
+    team = [
+        Worker(
+            f"worker-{number}",
+            nats_url=found.nats_url,
+            kafka_bootstrap=found.kafka_bootstrap,
+            data=data / f"worker-{number}",
+            logs=data / "logs",
+            settings=settings,
+        )
+        for number in range(1, count + 1)
+    ]
+    try:
+        for worker in team:
+            worker.start()
+        for worker in team:
+            worker.await_ready()
+            _say(f"{worker.name} ready at http://127.0.0.1:{worker.port} (process {worker.process.pid})")
+    except BaseException:
+        stop_team(team)
+        raise
+    return team
+
+
+def stop_team(team: list[Worker]) -> None:
+    """Stop all workers; asks all of them before it waits for the first."""
+    for worker in team:
+        worker.ask_to_end()
+    for worker in team:
+        if worker.started:
+            worker.process.stop()
+
+
+def describe(stack: Stack, team: list[Worker]) -> Installation:
+    """The installation as others find it."""
+    found = stack.endpoints
+    return Installation(
+        nats_url=found.nats_url,
+        kafka_bootstrap=found.kafka_bootstrap,
+        data=str(found.data),
+        nats_pid=found.nats_pid,
+        kafka_pid=found.kafka_pid,
+        workers=[worker.described() for worker in team],
+    )
+
+
+def _watch(stack: Stack, team: list[Worker]) -> None:
+    while True:
+        time.sleep(CHECK_S)
+        stack.check()
+        for worker in team:
+            if not worker.process.running:
+                _say(f"{worker.name} ended with code {worker.process.returncode}; it is started again")
+                worker.start()
+                describe(stack, team).write(STACK_FILE)
+
+
+def _say(line: str) -> None:
+    output.text.print(line, markup=False)

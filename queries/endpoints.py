@@ -1,0 +1,170 @@
+"""The questions themselves: request model, partition and answer of each endpoint, over the tables of the owning worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+
+from domain.evolve import apply
+from domain.ids import is_person_id
+from domain.partitions import partition_of
+from domain.person import Person
+from domain.views.person_view import person_view
+from queries.frame import Query, QueryError
+from queries.tables_of_worker import WorkerTables
+
+
+def _person_id(text: str) -> str:
+    if not is_person_id(text):
+        raise ValueError("must be a lower-case hyphenated UUID, neither nil nor max")
+    return text
+
+
+PersonId = Annotated[str, AfterValidator(_person_id)]
+Section = Literal["summary", "components", "relations", "titles", "attributes", "consents"]
+
+
+class GetById(Query):
+    """get_by_id: the person view, optionally as of a past event or time."""
+
+    person_id: PersonId
+    include: tuple[Section, ...] = ("summary", "components")
+    as_of_sequence: int | None = Field(None, ge=1)
+    as_of_time: AwareDatetime | None = None
+
+
+class GetProjection(Query):
+    """get_projection: rows of one read model by key."""
+
+    projection: Literal["summary", "timeline"]
+    key: PersonId | None = None
+    keys: tuple[PersonId, ...] = Field((), max_length=100)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> GetProjection:
+        if (self.key is None) == (not self.keys):
+            raise ValueError("give either key or keys")
+        return self
+
+
+class GetTimeline(Query):
+    """get_timeline: the entries of one person."""
+
+    person_id: PersonId
+    from_: datetime | None = Field(None, alias="from")
+    to: datetime | None = None
+    types: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    order: Literal["asc", "desc"] = "desc"
+    include_absorbed: bool = True
+
+
+class GetOutcome(Query):
+    """get_outcome: the recorded outcome of a command."""
+
+    command_id: PersonId
+
+
+async def get_by_id(tables: WorkerTables, partition: int, query: GetById) -> Any:
+    """The person view of domain.md 17.2."""
+    if query.as_of_sequence is not None or query.as_of_time is not None:
+        person = await _replayed(tables, query)
+    else:
+        person = tables.persons.read(partition, query.person_id).person
+    if not person.exists:
+        raise QueryError("not_found", "no such person", field="person_id")
+    if person.erasure == "Erased":
+        raise QueryError("gone", "the person was erased", field="person_id")
+    return person_view(person, query.include)
+
+
+async def _replayed(tables: WorkerTables, query: GetById) -> Person:
+    person = Person.new(query.person_id)
+    async for event, _ in tables.log.events(query.person_id):
+        if query.as_of_sequence is not None and event.sequence > query.as_of_sequence:
+            break
+        if query.as_of_time is not None and event.time > query.as_of_time:
+            break
+        person = apply(person, event)
+    return person
+
+
+async def get_projection(tables: WorkerTables, partition: int, query: GetProjection) -> Any:
+    """Rows of the asked keys that lie in this partition; a key without a row is left out."""
+    rows: list[Any] = []
+    for key in (query.key,) if query.key is not None else query.keys:
+        if partition_of(key, tables.partitions) != partition:
+            continue
+        if query.projection == "summary":
+            row = tables.summary.read(partition, key)
+            if row is not None:
+                rows.append(row)
+        else:
+            rows.extend(tables.timeline.read(partition, key))
+    if query.key is not None and not rows:
+        raise QueryError("not_found", "no row under this key", field="key")
+    return rows
+
+
+async def get_timeline(tables: WorkerTables, partition: int, query: GetTimeline) -> Any:
+    """Timeline entries in the asked order."""
+    entries = tables.timeline.read(partition, query.person_id)
+    if not entries:
+        raise QueryError("not_found", "no such person", field="person_id")
+    kept = [
+        entry
+        for entry in entries
+        if (query.from_ is None or datetime.fromisoformat(entry["at"]) >= query.from_)
+        and (query.to is None or datetime.fromisoformat(entry["at"]) <= query.to)
+        and (not query.types or entry["type"] in query.types)
+        and (not query.categories or entry["category"] in query.categories)
+    ]
+    return kept if query.order == "asc" else kept[::-1]
+
+
+async def get_outcome(tables: WorkerTables, partition: int, query: GetOutcome) -> Any:
+    """The outcome, if the command was decided in this partition."""
+    outcome = tables.outcomes.read(partition, query.command_id)
+    if outcome is None:
+        raise QueryError("not_found", "no outcome under this command id", field="command_id")
+    return outcome
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One question: its request, the partitions that hold the answer, how it is answered there and how answers are joined."""
+
+    name: str
+    request: type[Query]
+    partitions: Callable[[Any, int], Sequence[int]]
+    answer: Callable[[WorkerTables, int, Any], Awaitable[Any]]
+    any_partition: bool = False
+    """The first partition that knows the answer gives it; otherwise lists of all partitions are joined."""
+
+
+def _of_person(query: GetById | GetTimeline, partitions: int) -> Sequence[int]:
+    return (partition_of(query.person_id, partitions),)
+
+
+def _of_keys(query: GetProjection, partitions: int) -> Sequence[int]:
+    keys = (query.key,) if query.key is not None else query.keys
+    return sorted({partition_of(key, partitions) for key in keys})
+
+
+def _everywhere(_query: GetOutcome, partitions: int) -> Sequence[int]:
+    return range(partitions)
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    endpoint.name: endpoint
+    for endpoint in (
+        Endpoint("get_by_id", GetById, _of_person, get_by_id),
+        Endpoint("get_projection", GetProjection, _of_keys, get_projection),
+        Endpoint("get_timeline", GetTimeline, _of_person, get_timeline),
+        Endpoint("get_outcome", GetOutcome, _everywhere, get_outcome, any_partition=True),
+    )
+}

@@ -1,0 +1,80 @@
+"""The frame of every query (domain.md 17.1): request fields that all share, replies, and errors with codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domain.refusals import QUERY_ERROR_CODES
+
+MAX_TIMEOUT_MS = 10_000
+
+
+class QueryError(Exception):
+    """A query that is answered with an error; `code` is one of domain.md 18.3."""
+
+    def __init__(self, code: str, reason: str, **facts: Any) -> None:
+        assert code in QUERY_ERROR_CODES, code
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.facts = facts
+
+
+class Position(BaseModel):
+    """A place in the event stream: everything up to `stream_sequence` in `partition`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partition: int = Field(ge=0)
+    stream_sequence: int = Field(ge=0)
+
+
+class Query(BaseModel):
+    """What every request may carry besides its own parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_position: Position | tuple[Position, ...] | None = None
+    timeout_ms: int = Field(2000, ge=1, le=MAX_TIMEOUT_MS)
+    stream: bool = False
+
+    def wanted(self, partition: int) -> int:
+        """The stream sequence that must be applied in a partition before the answer, 0 for none."""
+        positions: Sequence[Position]
+        if self.min_position is None:
+            positions = ()
+        elif isinstance(self.min_position, Position):
+            positions = (self.min_position,)
+        else:
+            positions = self.min_position
+        return max((one.stream_sequence for one in positions if one.partition == partition), default=0)
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+def parse(model: type[Q], data: bytes) -> Q:
+    """Read a request; raises QueryError invalid_query that names the field and the rule."""
+    try:
+        return model.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "request"
+        raise QueryError("invalid_query", f"{field}: {first['msg']}", field=field, rule=first["type"]) from None
+
+
+def answer(data: object, position: Sequence[Mapping[str, int]]) -> bytes:
+    """A successful reply."""
+    return orjson.dumps({"ok": True, "data": data, "position": list(position)})
+
+
+def refusal(error: QueryError) -> bytes:
+    """A reply that says why there is no answer."""
+    body: dict[str, Any] = {"code": error.code, "reason": error.reason}
+    if error.facts:
+        body["facts"] = error.facts
+    return orjson.dumps({"ok": False, "error": body})

@@ -1,0 +1,50 @@
+"""HTTP pages of a worker: /livez, /readyz and /status, answered from memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+from faust.web import Request, Response, View
+from nats.aio.client import Client
+
+from queries.tables_of_worker import WorkerTables
+
+
+def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
+    """Add the pages to the worker's web server."""
+
+    @app.page("/livez")
+    async def livez(view: View, request: Request) -> Response:
+        return view.json({"ok": True})
+
+    @app.page("/readyz")
+    async def readyz(view: View, request: Request) -> Response:
+        checks = {
+            "assigned": bool(tables.owned()),
+            "recovered": app.tables.recovery.completed.is_set() and not app.rebalancing,
+            "nats": nc.is_connected,
+            "serving": not app.should_stop,
+        }
+        return view.json({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)
+
+    @app.page("/status")
+    async def status(view: View, request: Request) -> Response:
+        lanes: list[dict[str, Any]] = [
+            {
+                "topic": lane.topic,
+                "partition": lane.partition,
+                "cycles": lane.cycles,
+                "records": lane.records_done,
+                "backlog": lane.backlog,
+                "busy_seconds": round(lane.busy_seconds, 6),
+            }
+            for lane in app.lanes.lanes()
+        ]
+        return view.json(
+            {
+                "partitions": sorted(tables.owned()),
+                "positions": {str(p): s for p, s in sorted(tables.positions.snapshot().items())},
+                "lanes": lanes,
+            }
+        )

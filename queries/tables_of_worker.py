@@ -1,0 +1,31 @@
+"""What queries read on this worker: its tables and how far each owned partition has applied the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.reading import EventLog
+from tables.outcomes import OutcomesTable
+from tables.persons import PersonsTable
+from tables.position import AppliedPositions
+from tables.summary import SummaryTable
+from tables.timeline import TimelineTable
+
+
+@dataclass(frozen=True)
+class WorkerTables:
+    """The tables and positions of one worker. `owned` gives the partitions that it owns with recovered tables."""
+
+    partitions: int
+    persons: PersonsTable
+    summary: SummaryTable
+    timeline: TimelineTable
+    outcomes: OutcomesTable
+    positions: AppliedPositions
+    log: EventLog
+    owned: Callable[[], frozenset[int]]
+
+    def position(self, partition: int) -> dict[str, int]:
+        """The applied position of a partition as it stands in replies."""
+        return {"partition": partition, "stream_sequence": self.positions.applied(partition)}

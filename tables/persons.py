@@ -1,0 +1,88 @@
+"""Table `persons`, the write side: person id to the folded state, with the stream position of the last applied event."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+
+from domain.person import Person, dump_state, load_state
+from lanes.table import LaneTable, TableView
+
+NAME = "persons"
+POSITION_KEY = b"__position__"
+"""Row of each partition that holds the stream sequence up to which all tables of its lane are applied."""
+
+
+class PersonRow(NamedTuple):
+    """A person and the stream sequence of its last applied event, 0 for a person without events."""
+
+    person: Person
+    stream_sequence: int
+
+
+class PersonsTable:
+    """Reads decode once: persons that were used lately are kept decoded."""
+
+    def __init__(self, table: LaneTable, cached: int) -> None:
+        self.table = table
+        self._cached = cached
+        self._cache: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
+
+    def read(self, partition: int, person_id: str) -> PersonRow:
+        """The committed row; a person that is not there is new."""
+        key = (partition, person_id)
+        row = self._cache.get(key)
+        if row is not None:
+            self._cache.move_to_end(key)
+            return row
+        value = self.table.get(partition, person_id.encode())
+        row = PersonRow(Person.new(person_id), 0) if value is None else decode(value)
+        self.remember(partition, row)
+        return row
+
+    def remember(self, partition: int, row: PersonRow) -> None:
+        """Keep a committed row decoded."""
+        self._cache[partition, row.person.person_id] = row
+        if len(self._cache) > self._cached:
+            self._cache.popitem(last=False)
+
+    def forget(self, partition: int) -> None:
+        """Drop decoded rows of a partition."""
+        for key in [key for key in self._cache if key[0] == partition]:
+            del self._cache[key]
+
+    def rows(self, partition: int) -> Iterator[PersonRow]:
+        """All committed persons of a partition."""
+        for _, value in self.table.rows(partition):
+            yield decode(value)
+
+    def position(self, partition: int) -> int:
+        """The committed stream position of a partition, 0 when it never applied anything."""
+        value = self.table.get(partition, POSITION_KEY)
+        return 0 if value is None else int(value)
+
+
+def stage(view: TableView, row: PersonRow) -> None:
+    """Stage a person in a lane cycle."""
+    value = orjson.dumps(
+        {
+            "sequence": row.person.version,
+            "position": {"partition": view.partition, "stream_sequence": row.stream_sequence},
+            "person": orjson.Fragment(dump_state(row.person)),
+        }
+    )
+    view.put(row.person.person_id.encode(), value)
+
+
+def stage_position(view: TableView, stream_sequence: int) -> None:
+    """Stage the position of the partition in a lane cycle."""
+    view.put(POSITION_KEY, str(stream_sequence).encode())
+
+
+def decode(value: bytes) -> PersonRow:
+    """A stored row."""
+    row = orjson.loads(value)
+    return PersonRow(load_state(orjson.dumps(row["person"])), row["position"]["stream_sequence"])
