@@ -48,7 +48,9 @@ class PersonApp(LaneApp):
 
     def __init__(self, settings: Settings) -> None:
         producer = DurableProducer(
-            settings.kafka_bootstrap, client_id=f"{settings.app_id}-lanes", max_batch_bytes=settings.changelog_max_bytes // 8
+            settings.kafka_bootstrap,
+            client_id=f"{settings.app_id}-lanes",
+            max_batch_bytes=settings.changelog_max_bytes // 8,
         )
         super().__init__(
             settings.app_id,
@@ -86,7 +88,9 @@ class PersonApp(LaneApp):
         # Ingress writes through its own connection: the broker answers one request a connection at a time, and a lane's
         # commit must not wait behind new records.
         self._ingress_producer = DurableProducer(
-            settings.kafka_bootstrap, client_id=f"{settings.app_id}-ingress", max_batch_bytes=settings.changelog_max_bytes // 8
+            settings.kafka_bootstrap,
+            client_id=f"{settings.app_id}-ingress",
+            max_batch_bytes=settings.changelog_max_bytes // 8,
         )
         self._ingress: list[IngressLane] = []
         self._letters = DeadLetters(self.nc, "person.dlq")
@@ -150,7 +154,12 @@ class PersonApp(LaneApp):
         ]
         command_agents = [
             DecidePerson(
-                tables.outcomes, tables.persons, self.nc, self._log, self._letters, remembered=self.settings.cached_persons
+                tables.outcomes,
+                tables.persons,
+                self.nc,
+                self._log,
+                self._letters,
+                remembered=self.settings.cached_persons,
             )
         ]
         raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")

@@ -11,6 +11,7 @@ from config.streams import COMMANDS
 from domain.commands import command_address
 from domain.outcomes import Outcome
 from domain.partitions import partition_of
+from domain.refusals import Refused
 from domain.subjects import outcome_subject
 
 NAME = "admit_command"
@@ -44,7 +45,8 @@ def command_router(nc: Client, letters: DeadLetters, *, partitions: int, max_byt
                 data=delivery.data,
             )
         )
-        outcome = Outcome.refused(command_id, "invalid_command", reason, {"field": field, "rule": rule}).to_bytes()
+        refused = Refused("invalid_command", reason, field=field, rule=rule)
+        outcome = Outcome.refused(refused, command_id=command_id).to_bytes()
         if command_id is not None:
             await nc.publish(outcome_subject(command_id), outcome)
         reply_to = next((v for k, v in delivery.headers.items() if k.lower() == REPLY_TO), None)

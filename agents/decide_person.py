@@ -24,7 +24,7 @@ from domain.commands import Command, command_address, content_digest, read_comma
 from domain.decide import AlreadyRecorded, decide
 from domain.events import Event, write_event
 from domain.evolve import apply
-from domain.outcomes import Outcome
+from domain.outcomes import Outcome, Position
 from domain.refusals import Refused
 from domain.subjects import event_subject, outcome_subject, person_filter
 from lanes.agent import Batch, LaneAgent
@@ -105,7 +105,7 @@ class DecidePerson(LaneAgent):
             try:
                 one.command = _read(record)
             except Refused as refused:
-                one.outcome = Outcome.refused(one.command_id, refused.code, refused.reason, refused.facts)
+                one.outcome = Outcome.refused(refused, command_id=one.command_id)
                 continue
             person_id = one.command.person_id
             if person_id not in work:
@@ -164,9 +164,7 @@ class DecidePerson(LaneAgent):
                     pending.events, pending.outcome = (), None
                 if attempt == MAX_ATTEMPTS:
                     for pending in one.commands:
-                        pending.outcome = Outcome.failed(
-                            pending.command_id, "conflict", "the person changed while the command was decided, four times"
-                        )
+                        pending.outcome = Outcome.failed("conflict", command_id=pending.command_id)
                 else:
                     one.row = await self._reread(one.row)
             work = lost
@@ -182,9 +180,9 @@ class DecidePerson(LaneAgent):
                 pending.outcome = Outcome.accepted(
                     pending.command_id,
                     row.person.person_id,
-                    [(event.id, event.type, event.sequence) for event in pending.events],
-                    partition=partition,
-                    stream_sequence=stream_sequence,
+                    pending.events[-1].sequence,
+                    pending.events,
+                    Position(stream_sequence=stream_sequence, partition=partition),
                 )
 
     async def _reread(self, row: PersonRow) -> PersonRow:
@@ -198,10 +196,14 @@ class DecidePerson(LaneAgent):
         last = 0
         async for event, position in self._log.events(row.person.person_id):
             if event.causationid == pending.command_id:
-                found.append((event.id, event.type, event.sequence))
+                found.append(event)
                 last = position
         return Outcome.accepted(
-            pending.command_id, row.person.person_id, found, partition=partition, stream_sequence=last
+            pending.command_id,
+            row.person.person_id,
+            found[-1].sequence,
+            found,
+            Position(stream_sequence=last, partition=partition),
         )
 
     async def _repeat(
@@ -221,9 +223,9 @@ class DecidePerson(LaneAgent):
             return
         reason = "id: was used before with different content"
         await self._dead_letter(record, "undecodable", reason)
-        refused = Outcome.refused(command_id, "invalid_command", reason, {"field": "id", "rule": "unique"})
+        refused = Refused("invalid_command", reason, field="id", rule="unique")
         # Only to this sender: under the command id stands the outcome of the first content.
-        announce.append((record, "", refused.to_bytes()))
+        announce.append((record, "", Outcome.refused(refused, command_id=command_id).to_bytes()))
 
     async def _dead_letter(self, record: Record, cause: str, reason: str) -> None:
         await self._letters.store(
@@ -254,8 +256,7 @@ def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
             pending.events = decide(pending.command, person)
         except Refused as refused:
             pending.outcome = Outcome.refused(
-                pending.command_id, refused.code, refused.reason, refused.facts,
-                person_id=person.person_id, version=person.version,
+                refused, command_id=pending.command_id, person_id=person.person_id, version=person.version
             )
         except AlreadyRecorded:
             recorded.append(pending)
@@ -272,5 +273,3 @@ def _entity(work: PersonWork) -> EntityAppend:
         for event in pending.events
     ]
     return EntityAppend(person_filter(work.row.person.person_id), work.row.stream_sequence, messages)
-
-

@@ -32,9 +32,7 @@ class FoldPersons(LaneAgent):
 
     name = "fold_persons"
 
-    def __init__(
-        self, table: PersonsTable, positions: AppliedPositions, log: EventLog, letters: DeadLetters
-    ) -> None:
+    def __init__(self, table: PersonsTable, positions: AppliedPositions, log: EventLog, letters: DeadLetters) -> None:
         self.tables = (table.table,)
         self._table = table
         self._positions = positions

@@ -27,7 +27,7 @@ async def connect(nc: Client, url: str, *, name: str) -> None:
             name=name,
             connect_timeout=5,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
+            reconnect_time_wait=1,
             ping_interval=5,
             pending_size=-1,
             allow_reconnect=True,

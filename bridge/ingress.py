@@ -152,7 +152,9 @@ class IngressLane:
             try:
                 await self._acknowledge()
             except (NatsError, TimeoutError, OSError) as error:
-                logger.warning("ingress %s could not acknowledge (%s); the next acknowledgement covers it", self.name, error)
+                logger.warning(
+                    "ingress %s could not acknowledge (%s); the next acknowledgement covers it", self.name, error
+                )
 
     async def _acknowledge(self) -> None:
         delivery = self._to_acknowledge

@@ -121,13 +121,16 @@ class OrderedPull:
             # Deliveries in flight during the disconnect are lost; order is only kept by starting over.
             await self.start()
             return []
-        deliveries = []
+        deliveries: list[Delivery] = []
         while self._arrived:
             delivery = read_delivery(self._arrived.popleft())
             if delivery.consumer_sequence != self._expected:
                 logger.warning(
                     "%s/%s: delivery %s came where %s was due; the consumer is reset",
-                    self._stream, self._consumer, delivery.consumer_sequence, self._expected,
+                    self._stream,
+                    self._consumer,
+                    delivery.consumer_sequence,
+                    self._expected,
                 )
                 # What came in order before the hole is returned; the reset brings the rest again.
                 await self.start()

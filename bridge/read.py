@@ -45,6 +45,4 @@ async def messages(nc: Client, stream: str, filter_subject: str, *, after: int =
 
 
 def _stored(message: dict[str, str | int]) -> StoredMessage:
-    return StoredMessage(
-        str(message["subject"]), base64.b64decode(str(message.get("data", ""))), int(message["seq"])
-    )
+    return StoredMessage(str(message["subject"]), base64.b64decode(str(message.get("data", ""))), int(message["seq"]))

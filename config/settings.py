@@ -14,15 +14,23 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PERSON_", extra="ignore", frozen=True)
 
     nats_url: str = Field("nats://127.0.0.1:4222", description="Address of the NATS server or cluster.")
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Bootstrap addresses of the Kafka cluster, comma separated.")
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092", description="Bootstrap addresses of the Kafka cluster, comma separated."
+    )
     app_id: str = Field("person", description="Consumer group and prefix of changelog topics.")
-    partitions: int = Field(8, ge=1, le=1024, description="Partitions of every stream and topic; fixed for the life of a stream.")
-    replicas: int = Field(1, ge=1, le=5, description="Replicas of streams and topics; 1 in the embedded stack, 3 in production.")
+    partitions: int = Field(
+        8, ge=1, le=1024, description="Partitions of every stream and topic; fixed for the life of a stream."
+    )
+    replicas: int = Field(
+        1, ge=1, le=5, description="Replicas of streams and topics; 1 in the embedded stack, 3 in production."
+    )
     data_dir: Path = Field(Path("build/worker"), description="Folder of this worker's RocksDB tables; one per worker.")
     http_host: str = Field("127.0.0.1", description="Host of the worker's HTTP pages and its address within the group.")
     http_port: int = Field(6066, ge=1, le=65535, description="Port of the worker's HTTP pages; one per worker.")
     standby_replicas: int = Field(1, ge=0, description="Workers that keep a warm copy of a table partition.")
-    session_timeout_s: float = Field(5.0, ge=1, description="A worker that is silent for this long loses its partitions.")
+    session_timeout_s: float = Field(
+        5.0, ge=1, description="A worker that is silent for this long loses its partitions."
+    )
     commit_interval_s: float = Field(0.25, gt=0, description="How often source offsets are committed.")
     fetch_max_wait_ms: int = Field(50, ge=1, description="Longest wait of a Kafka fetch that has too little data.")
     fetch_min_bytes: int = Field(1, ge=1, description="Data for which a waiting Kafka fetch returns early.")
@@ -33,5 +41,7 @@ class Settings(BaseSettings):
     block_cache_bytes: int = Field(16 << 20, ge=1 << 20, description="RocksDB block cache per table partition.")
     write_buffer_bytes: int = Field(8 << 20, ge=1 << 20, description="RocksDB write buffer per table partition.")
     command_max_bytes: int = Field(1 << 20, ge=1024, description="Largest command that is accepted.")
-    changelog_max_bytes: int = Field(8 << 20, ge=1 << 20, description="Largest record of a topic; bounds the state of one person.")
+    changelog_max_bytes: int = Field(
+        8 << 20, ge=1 << 20, description="Largest record of a topic; bounds the state of one person."
+    )
     log_level: str = Field("INFO", description="Level of the worker's log.")

@@ -29,5 +29,10 @@ def topics(partitions: int, replicas: int, max_bytes: int) -> list[Topic]:
             # Small segments: processed commands carry personal data and are trimmed from the log.
             {**shared, "cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": str(16 << 20)},
         ),
-        Topic(EVENTS, partitions, replicas, {**shared, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}),
+        Topic(
+            EVENTS,
+            partitions,
+            replicas,
+            {**shared, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"},
+        ),
     ]

@@ -22,7 +22,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHANGES: Final = "changes"
 
 
-class NotCanonical(ValueError):
+class NotCanonical(ValueError):  # noqa: N818 - named as what happened
     """The value has no canonical form. `path` leads to the offending part; the part itself is not named."""
 
     def __init__(self, rule: str) -> None:
@@ -39,6 +39,12 @@ def encode(value: object, *, nulls: frozenset[str] = frozenset()) -> bytes:
 def plain(value: object) -> JsonValue:
     """The JSON value that `encode` writes and that reading its bytes gives back."""
     return _plain(value, frozenset(), False, 0)
+
+
+def plain_members(value: BaseModel | Mapping[str, object]) -> dict[str, JsonValue]:
+    """The JSON object of a model or map."""
+    members = value if isinstance(value, Mapping) else _fields(value)
+    return _members(members, frozenset(), False, 0)
 
 
 def _plain(value: object, nulls: frozenset[str], keep: bool, depth: int) -> JsonValue:
@@ -71,9 +77,7 @@ def _fields(model: BaseModel) -> dict[str, object]:
     return {field.alias or name: getattr(model, name) for name, field in type(model).model_fields.items()}
 
 
-def _members(
-    value: Mapping[str, object], nulls: frozenset[str], keep: bool, depth: int
-) -> dict[str, JsonValue]:
+def _members(value: Mapping[str, object], nulls: frozenset[str], keep: bool, depth: int) -> dict[str, JsonValue]:
     written: dict[str, JsonValue] = {}
     for key, member in value.items():
         if member is None and not keep and key not in nulls:
@@ -89,9 +93,7 @@ def _members(
     return written
 
 
-def _items(
-    value: list[object] | tuple[object, ...], nulls: frozenset[str], keep: bool, depth: int
-) -> list[JsonValue]:
+def _items(value: list[object] | tuple[object, ...], nulls: frozenset[str], keep: bool, depth: int) -> list[JsonValue]:
     written: list[JsonValue] = []
     for index, item in enumerate(value):
         try:

@@ -8,6 +8,8 @@ from domain import event_data as data
 from domain.event_data import EventData
 from domain.undecodable import Undecodable
 
+EventDataType = type[EventData]
+
 
 class EventSpec(NamedTuple):
     """One event type."""
@@ -16,7 +18,7 @@ class EventSpec(NamedTuple):
     version: int
     context: str
     name: str
-    model: type[EventData]
+    model: EventDataType
 
     @property
     def title(self) -> str:
@@ -38,9 +40,7 @@ _CURRENT: Final = (
     EventSpec("person.component_added", 3, "component", "added", data.ComponentAdded),
     EventSpec("person.component_updated", 2, "component", "updated", data.ComponentUpdated),
     EventSpec("person.component_removed", 2, "component", "removed", data.ComponentRemoved),
-    EventSpec(
-        "person.component_primary_changed", 1, "component", "primary_changed", data.ComponentPrimaryChanged
-    ),
+    EventSpec("person.component_primary_changed", 1, "component", "primary_changed", data.ComponentPrimaryChanged),
 )
 
 EVENTS: Final[Mapping[str, EventSpec]] = {spec.type: spec for spec in _CURRENT}

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import JsonValue, StrictInt, ValidationInfo, field_validator
+from pydantic import Field, JsonValue, StrictInt, ValidationInfo, field_validator
 
 from domain.components.base import ComponentData
 from domain.components.catalogue import RawData, stored_data
@@ -94,7 +94,7 @@ class ComponentAdded(EventData):
     is_primary: Flag = False
     is_verified: Flag = False
     tags: OfComponent[tuple[str, ...]] = ()
-    custom_fields: OfComponent[dict[str, JsonValue]] = {}
+    custom_fields: OfComponent[dict[str, JsonValue]] = Field(default_factory=dict)
     provenance: Provenance | None = None
 
     @field_validator("component_data", mode="plain")

@@ -80,7 +80,7 @@ class Event(Frozen):
     actor: str
     traceparent: str | None = None
     data: SerializeAsAny[EventData]
-    context: dict[str, JsonValue] = {}
+    context: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def spec(self) -> EventSpec:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import JsonValue
 
 from domain.components.base import ComponentData
-from domain.components.catalogue import RawData, stored_data
+from domain.components.catalogue import RawData, members, stored_data
 from domain.components.instance import Component
 from domain.envelope import actor_kind
 from domain.event_data import (
@@ -38,7 +38,7 @@ ACTIVE_KINDS: Final = frozenset({"user", "api", "hr", "idp", "unknown"})
 ACTIVE_TYPES: Final = frozenset({"person.created", "person.activity_recorded"})
 
 
-class SequenceGap(Exception):
+class SequenceGap(Exception):  # noqa: N818 - named as what happened
     """Events are missing between the state and this event; the reader fetches them, it never skips."""
 
     def __init__(self, person_id: str, have: int, got: int) -> None:
@@ -101,10 +101,10 @@ def _with(person: Person, **changes: object) -> Person:
 
 def _remember(recent: tuple[RecentCommand, ...], event: Event) -> tuple[RecentCommand, ...]:
     if recent:
-        last = recent[-1]
-        if last.command_id == event.causationid and last.first_sequence + last.count == event.sequence:
-            return (*recent[:-1], last._replace(count=last.count + 1))
-    return (*recent[1 - RECENT_COMMANDS :], RecentCommand(event.causationid, event.sequence, 1))
+        command_id, first, count = recent[-1]
+        if command_id == event.causationid and first + count == event.sequence:
+            return (*recent[:-1], (command_id, first, count + 1))
+    return (*recent[1 - RECENT_COMMANDS :], (event.causationid, event.sequence, 1))
 
 
 @_on(PersonCreated)
@@ -235,9 +235,7 @@ def _primary_changed(person: Person, data: ComponentPrimaryChanged, event: Event
     if held is None or held.component_type != data.component_type or held.is_primary:
         return person
     cleared = _with(person, components=_without_primary(person.components, data.component_type))
-    return _replace(
-        cleared, held, {"is_primary": True, "updated_at": event.time, "updated_by": event.actor}
-    )
+    return _replace(cleared, held, {"is_primary": True, "updated_at": event.time, "updated_by": event.actor})
 
 
 def _replace(person: Person, held: Component, changes: dict[str, object]) -> Person:
@@ -257,14 +255,9 @@ def _without_primary(held: dict[str, Component], component_type: str) -> dict[st
 def _patched(held: Component, changes: dict[str, JsonValue] | Redacted) -> ComponentData | RawData | Redacted:
     if isinstance(changes, Redacted):
         return changes
-    patched = {**data_members(held.data), **changes}
-    patched = {name: value for name, value in patched.items() if value is not None}
+    merged = {**members(held.data), **changes}
+    patched = {name: value for name, value in merged.items() if value is not None}
     restored = stored_data(held.component_type, patched)
     if isinstance(held.data, Redacted) and not isinstance(restored, ComponentData):
         return held.data
     return restored
-
-
-def data_members(data: ComponentData | RawData | Redacted) -> dict[str, Any]:
-    """Top-level fields of component data that can be read."""
-    return {} if isinstance(data, Redacted) else dict(data)

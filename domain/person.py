@@ -3,11 +3,10 @@
 A state is never validated: it was built from events, and reading it back only restores its shape.
 """
 
-
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from domain.components.instance import Component
 from domain.ids import Uuid
@@ -19,6 +18,8 @@ from domain.times import Day, Instant
 from domain.values.person_name import PersonName
 
 RECENT_COMMANDS: Final = 64
+RecentCommand = tuple[str, int, int]
+"""A command whose events are in the log: its id, the sequence of its first event, their number."""
 
 
 class ErasurePending(Frozen):
@@ -26,14 +27,6 @@ class ErasurePending(Frozen):
 
     request_id: Uuid
     not_before: Instant
-
-
-class RecentCommand(NamedTuple):
-    """A command whose events are in the log."""
-
-    command_id: str
-    first_sequence: int
-    count: int
 
 
 class Person(Frozen):
@@ -51,7 +44,7 @@ class Person(Frozen):
     birth_date: OfIdentity[Day] | None = None
     date_of_death: OfIdentity[Day] | None = None
     merged_into: str | None = None
-    components: dict[str, Component] = {}
+    components: dict[str, Component] = Field(default_factory=dict)
     retired_components: frozenset[str] = frozenset()
     onboarding: Onboarding | None = None
     erasure: ErasurePending | Literal["Erased"] | None = None
@@ -89,7 +82,6 @@ class Person(Frozen):
     def primary_of(self, component_type: str) -> Component | None:
         """The primary instance of a type."""
         return next((held for held in self.components_of(component_type) if held.is_primary), None)
-
 
 
 def dump_state(person: Person) -> bytes:

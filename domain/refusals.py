@@ -91,7 +91,7 @@ QUERY_ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - named as what happened
     """A decision against a command. Code, reason and facts hold codes, ids, numbers and field names only."""
 
     def __init__(self, code: str, reason: str = "", **facts: JsonValue) -> None:

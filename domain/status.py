@@ -53,8 +53,6 @@ MATRIX: Final[Mapping[str, Mapping[Column, str]]] = {
         "person_not_found", "invalid_transition", "invalid_transition", OK, "terminal", "terminal", "merged_away"
     ),
     "ArchivePerson": _row("person_not_found", OK, OK, OK, "terminal", "terminal", "merged_away"),
-    "RecordDeath": _row(
-        "person_not_found", "invalid_transition", OK, OK, "terminal", "terminal", "merged_away"
-    ),
+    "RecordDeath": _row("person_not_found", "invalid_transition", OK, OK, "terminal", "terminal", "merged_away"),
 }
 """Command name and column to ``ok`` (goes on to the guards) or a refusal code."""

@@ -63,9 +63,7 @@ class Lane:
 
     def start(self) -> None:
         """Begin taking records."""
-        self._task = asyncio.get_running_loop().create_task(
-            self._run(), name=f"lane {self.topic}[{self.partition}]"
-        )
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane {self.topic}[{self.partition}]")
 
     async def stop(self, budget_s: float) -> None:
         """Finish the running cycle within the budget, else cut it off; what was not committed is redone by the next owner."""
@@ -124,7 +122,10 @@ class Lane:
             except Exception:
                 logger.exception(
                     "lane %s[%s]: the cycle from offset %s failed; it is repeated in %.1f s",
-                    self.topic, self.partition, records[0].offset, backoff,
+                    self.topic,
+                    self.partition,
+                    records[0].offset,
+                    backoff,
                 )
                 for agent in self._agents:
                     agent.forget(self.partition)
@@ -133,9 +134,7 @@ class Lane:
 
     async def _cycle(self, records: list[Record]) -> None:
         started = time.perf_counter()
-        batch = Batch(
-            self.partition, records, {table.name: TableView(table, self.partition) for table in self._tables}
-        )
+        batch = Batch(self.partition, records, {table.name: TableView(table, self.partition) for table in self._tables})
         for agent in self._agents:
             await agent.process(batch)
         await group_commit(self._producer, self.partition, batch.views())

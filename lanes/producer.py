@@ -83,7 +83,12 @@ class DurableProducer:
         acks = []
         builder = producer.create_batch()
         for record in outgoing.records:
-            fields = {"key": record.key, "value": record.value, "timestamp": record.timestamp_ms, "headers": list(record.headers)}
+            fields = {
+                "key": record.key,
+                "value": record.value,
+                "timestamp": record.timestamp_ms,
+                "headers": list(record.headers),
+            }
             if builder.append(**fields) is None:
                 # The builder is full; an empty one always takes one record, whatever its size.
                 acks.append((builder.record_count(), await self._submit(producer, builder, outgoing)))
@@ -95,7 +100,9 @@ class DurableProducer:
 
     @staticmethod
     async def _submit(producer: AIOKafkaProducer, builder: object, outgoing: OutgoingBatch) -> asyncio.Future[object]:
-        future: asyncio.Future[object] = await producer.send_batch(builder, outgoing.topic, partition=outgoing.partition)
+        future: asyncio.Future[object] = await producer.send_batch(
+            builder, outgoing.topic, partition=outgoing.partition
+        )
         return future
 
     async def _session(self) -> AIOKafkaProducer:

@@ -18,9 +18,7 @@ def main() -> int:
     # A stop by a supervisor takes the way of Ctrl-C, also in the middle of the start.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Stack(
-            options.data, nats_port=options.nats_port, kafka_port=options.kafka_port, progress=_say
-        ) as stack:
+        with Stack(options.data, nats_port=options.nats_port, kafka_port=options.kafka_port, progress=_say) as stack:
             found = stack.endpoints
             _say(f"NATS    {found.nats_url}  (monitor {found.nats_monitor_url})")
             _say(f"Kafka   {found.kafka_bootstrap}")

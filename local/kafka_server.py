@@ -134,9 +134,7 @@ def _format(folder: DataFolder, java: Sequence[str], *, cluster_id: str, config:
     finally:
         formatter.kill()
     if code != 0:
-        raise StackError(
-            f"{formatter.name} failed: {formatter.last_log_line} (log: {folder.shown(formatter.log)})"
-        )
+        raise StackError(f"{formatter.name} failed: {formatter.last_log_line} (log: {folder.shown(formatter.log)})")
 
 
 def _cluster_id(memory: Path) -> str:

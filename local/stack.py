@@ -134,9 +134,7 @@ class Stack:
         begun = time.monotonic()
         jars = kafka_jars(self._progress)
         self._progress(f"{len(jars)} jars of Kafka verified in {time.monotonic() - begun:.1f} s")
-        self._nats = nats_server(
-            self._folder, port=self._port("nats"), monitor_port=self._port("nats_monitor")
-        )
+        self._nats = nats_server(self._folder, port=self._port("nats"), monitor_port=self._port("nats_monitor"))
         self._nats.start()
         self._await_nats()
         self._kafka = kafka_server(

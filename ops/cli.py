@@ -20,7 +20,9 @@ from ops.installation import settings
 
 T = TypeVar("T")
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -39,7 +41,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Workers to run.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("build/stack"), show_default=True, help="Data folder.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("build/stack"), show_default=True, help="Data folder."
+)
 @click.option("--nats-port", type=click.IntRange(1, 65535), help="Port of NATS; a free one if left out.")
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of Kafka; a free one if left out.")
 def up(workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> None:
@@ -87,7 +91,7 @@ def worker(data: Path | None, port: int | None) -> None:
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the outcome.")
 @click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the outcome.")
 @as_json_option
-def send(  # noqa: PLR0913
+def send(
     command: str,
     person_id: str | None,
     data: str,
@@ -159,7 +163,9 @@ def get(person_id: str, as_of_sequence: int | None, min_position: str | None, as
     if min_position is not None:
         partition, _, sequence = min_position.partition(":")
         if not (partition.isdigit() and sequence.isdigit()):
-            output.fail(output.EXIT_USAGE, "--min-position has the form PARTITION:SEQUENCE, e.g. 3:1042", as_json=as_json)
+            output.fail(
+                output.EXIT_USAGE, "--min-position has the form PARTITION:SEQUENCE, e.g. 3:1042", as_json=as_json
+            )
         request["min_position"] = {"partition": int(partition), "stream_sequence": int(sequence)}
     answer = _with_client(lambda client: client.query("get_by_id", request), as_json)
     _print(answer, as_json)
@@ -265,7 +271,9 @@ def _settings(as_json: bool) -> Settings:
         return settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        output.fail(output.EXIT_USAGE, f"setting PERSON_{str(first['loc'][0]).upper()}: {first['msg']}", as_json=as_json)
+        output.fail(
+            output.EXIT_USAGE, f"setting PERSON_{str(first['loc'][0]).upper()}: {first['msg']}", as_json=as_json
+        )
 
 
 def _with_client(ask: Any, as_json: bool) -> dict[str, Any]:

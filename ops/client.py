@@ -159,7 +159,9 @@ class PersonClient:
         try:
             reply = await self.nc.request(subject, data, headers=headers, timeout=10)
         except NoRespondersError:
-            raise ClientError("the command stream does not exist yet. Start a worker once; it creates the streams.") from None
+            raise ClientError(
+                "the command stream does not exist yet. Start a worker once; it creates the streams."
+            ) from None
         except NatsError as error:
             raise ClientError(
                 f"the command was not acknowledged ({type(error).__name__}). Send it again with the same id: {command_id}"

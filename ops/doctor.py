@@ -46,7 +46,12 @@ async def _nats(settings: Settings) -> list[Finding]:
     try:
         level = int((await api(nc, "INFO")).get("api", {}).get("level", 0))
         findings.append(
-            Finding("JetStream", level >= MIN_API_LEVEL, f"API level {level}", "atomic batches need nats-server 2.12 or newer")
+            Finding(
+                "JetStream",
+                level >= MIN_API_LEVEL,
+                f"API level {level}",
+                "atomic batches need nats-server 2.12 or newer",
+            )
         )
         for declared in streams.streams(settings.partitions, settings.replicas):
             findings.append(await _stream(nc, str(declared["name"])))
@@ -65,7 +70,9 @@ async def _stream(nc: Client, name: str) -> Finding:
     except JetStreamError as error:
         return Finding(f"stream {name}", False, error.description, "start a worker once; it creates the streams")
     if name == streams.DEAD_LETTERS and state["messages"]:
-        return Finding("dead letters", False, f"{state['messages']} open", f"read them in stream {name}; each names its cause")
+        return Finding(
+            "dead letters", False, f"{state['messages']} open", f"read them in stream {name}; each names its cause"
+        )
     return Finding(f"stream {name}", True, f"{state['messages']} messages")
 
 
@@ -74,7 +81,12 @@ async def _unacknowledged(nc: Client, partitions: int) -> Finding:
     for stream, consumer in streams.ingress_consumers(partitions):
         info = await api(nc, f"CONSUMER.INFO.{stream}.{consumer['durable_name']}")
         waiting += info["num_pending"] + info["num_ack_pending"]
-    return Finding("ingress", waiting < 10_000, f"{waiting} messages on their way to Kafka", "look at the workers' logs for ingress")
+    return Finding(
+        "ingress",
+        waiting < 10_000,
+        f"{waiting} messages on their way to Kafka",
+        "look at the workers' logs for ingress",
+    )
 
 
 async def _queries(nc: Client) -> Finding:
@@ -93,7 +105,9 @@ async def _kafka(settings: Settings) -> list[Finding]:
     except (KafkaError, OSError) as error:
         return [
             Finding(
-                "Kafka", False, settings.kafka_bootstrap,
+                "Kafka",
+                False,
+                settings.kafka_bootstrap,
                 f"no broker answers ({type(error).__name__}); start it (`person up`) or set PERSON_KAFKA_BOOTSTRAP",
             )
         ]
@@ -104,7 +118,8 @@ async def _kafka(settings: Settings) -> list[Finding]:
         partitions = found.get(declared.name)
         findings.append(
             Finding(
-                f"topic {declared.name}", partitions == declared.partitions,
+                f"topic {declared.name}",
+                partitions == declared.partitions,
                 "missing" if partitions is None else f"{partitions} partitions",
                 f"expected {declared.partitions} partitions (PERSON_PARTITIONS); a worker creates a missing topic at its start",
             )

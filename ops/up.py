@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from local.errors import StackError
 from local.stack import Stack
@@ -25,7 +26,9 @@ def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | No
             try:
                 team = start_team(stack, workers, data)
                 describe(stack, team).write(STACK_FILE)
-                _say(f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything.")
+                _say(
+                    f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything."
+                )
                 _watch(stack, team)
             finally:
                 stop_team(team)
@@ -86,7 +89,7 @@ def describe(stack: Stack, team: list[Worker]) -> Installation:
     )
 
 
-def _watch(stack: Stack, team: list[Worker]) -> None:
+def _watch(stack: Stack, team: list[Worker]) -> NoReturn:
     while True:
         time.sleep(CHECK_S)
         stack.check()

@@ -62,7 +62,9 @@ async def read_all(nc: Client) -> list[tuple[str, int, Event]]:
     try:
         while not found or found[-1][1] < last:
             message = await subscription.next_msg(timeout=10)
-            found.append((message.subject, message.metadata.sequence.stream, read_event(message.data, subject=message.subject)))
+            found.append(
+                (message.subject, message.metadata.sequence.stream, read_event(message.data, subject=message.subject))
+            )
     finally:
         await subscription.unsubscribe()
     return found
@@ -81,7 +83,9 @@ async def verify(client: PersonClient, *, timeout_ms: int = 10_000) -> Verificat
         assert partition is not None, subject
         one.partition = partition
         if event.sequence != one.person.version + 1:
-            result.differences.append(f"{event.person_id}: sequence {event.sequence} follows {one.person.version} in the stream")
+            result.differences.append(
+                f"{event.person_id}: sequence {event.sequence} follows {one.person.version} in the stream"
+            )
         one.person = apply(one.person, event)
         one.stream_sequence = stream_sequence
         one.event_ids.append(event.id)
@@ -106,7 +110,9 @@ async def _compare(client: PersonClient, one: Folded, result: Verification, time
         asked = {"min_position": position}
         person = (await client.query("get_by_id", {"person_id": person_id, **asked}, timeout_ms=timeout_ms))["data"]
         summary = (
-            await client.query("get_projection", {"projection": "summary", "key": person_id, **asked}, timeout_ms=timeout_ms)
+            await client.query(
+                "get_projection", {"projection": "summary", "key": person_id, **asked}, timeout_ms=timeout_ms
+            )
         )["data"][0]
         entries = (
             await client.query("get_timeline", {"person_id": person_id, "order": "asc", **asked}, timeout_ms=timeout_ms)

@@ -22,7 +22,6 @@ from config.settings import Settings
 from ops.output import EXIT_KAFKA, EXIT_NATS, EXIT_USAGE
 
 
-
 async def preflight(settings: Settings) -> tuple[int, str] | None:
     """The exit code and the one line that says why a worker cannot start, or None."""
     nc = Client()

@@ -26,7 +26,14 @@ class Worker:
     """One worker process of an installation on this machine."""
 
     def __init__(
-        self, name: str, *, nats_url: str, kafka_bootstrap: str, data: Path, logs: Path, settings: dict[str, str] | None = None
+        self,
+        name: str,
+        *,
+        nats_url: str,
+        kafka_bootstrap: str,
+        data: Path,
+        logs: Path,
+        settings: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.data = data
@@ -46,7 +53,11 @@ class Worker:
         """Start the process; a second start after an end reuses data folder and port."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._process = ChildProcess(
-            self.name, [sys.executable, "-m", "ops.worker"], log=self.log, env=self._environment, cwd=Path(__file__).parent.parent
+            self.name,
+            [sys.executable, "-m", "ops.worker"],
+            log=self.log,
+            env=self._environment,
+            cwd=Path(__file__).parent.parent,
         )
         self._process.start()
 
@@ -69,7 +80,7 @@ class Worker:
     def page(self, path: str, timeout_s: float = 2.0) -> dict[str, object]:
         """A JSON page of the worker; raises OSError while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as reply:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as reply:
                 body: dict[str, object] = json.load(reply)
         except urllib.error.HTTPError as error:
             with error:

@@ -77,7 +77,7 @@ async def get_by_id(tables: WorkerTables, partition: int, query: GetById) -> Any
         person = tables.persons.read(partition, query.person_id).person
     if not person.exists:
         raise QueryError("not_found", "no such person", field="person_id")
-    if person.erasure == "Erased":
+    if person.is_erased:
         raise QueryError("gone", "the person was erased", field="person_id")
     return person_view(person, query.include)
 

@@ -130,9 +130,7 @@ class QueryService:
     async def _read(self, endpoint: Endpoint, partition: int, query: Query) -> tuple[Any, dict[str, int]]:
         wanted = query.wanted(partition)
         if wanted and not await self._tables.positions.reached(partition, wanted, query.timeout_ms / 1000):
-            raise QueryError(
-                "not_ready", "the position is not applied yet", position=self._tables.position(partition)
-            )
+            raise QueryError("not_ready", "the position is not applied yet", position=self._tables.position(partition))
         if partition not in self._tables.owned():
             raise QueryError("unavailable", "the partition moved", partition=partition)
         return await endpoint.answer(self._tables, partition, query), self._tables.position(partition)

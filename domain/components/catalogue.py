@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
 
+from domain.canonical import plain_members
 from domain.components.base import ComponentData
 from domain.components.email_address import EmailAddressComponent
 from domain.components.git_profile import GitProfileComponent
@@ -34,3 +35,10 @@ def stored_data(component_type: str, value: Any) -> ComponentData | RawData | Re
         return model.restore(value)
     except ValidationError:
         return dict(value)
+
+
+def members(data: ComponentData | RawData | Redacted) -> RawData:
+    """Top-level JSON fields of component data, as far as they can be read."""
+    if isinstance(data, Redacted):
+        return {}
+    return plain_members(data) if isinstance(data, ComponentData) else data

@@ -7,7 +7,7 @@ from domain.values.scripts import is_east_asian
 _HONORIFICS: Final = frozenset({"mr", "mrs", "ms", "mx", "dr", "prof"})
 _SUFFIXES: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "v"})
 _PARTICLES: Final = frozenset(
-    "van von de der den del della di da dos du la le ter ten zu bin bint ibn al el".split()
+    "van von de der den del della di da dos du la le ter ten zu bin bint ibn al el".split()  # noqa: SIM905
 )
 _PATRONYMIC_ENDINGS: Final = ("dottir", "dóttir", "ovich", "evich", "ovna", "evna")
 

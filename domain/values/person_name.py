@@ -61,9 +61,7 @@ class PersonName(Frozen):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _whole(
-        cls, value: Any, handler: ModelWrapValidatorHandler["PersonName"], info: ValidationInfo
-    ) -> "PersonName":
+    def _whole(cls, value: Any, handler: ModelWrapValidatorHandler["PersonName"], info: ValidationInfo) -> "PersonName":
         if is_stored(info):
             return handler(value)
         name = handler(parse_name(value) if isinstance(value, str) else value)

@@ -16,7 +16,7 @@ _JOINERS: Final = "\u200c\u200d"
 
 def broken(rule: str) -> PydanticCustomError:
     """The error of a broken rule. Its text is the rule, since values may be personal data."""
-    return PydanticCustomError(rule, rule)  # type: ignore[arg-type]
+    return PydanticCustomError(rule, rule)
 
 
 def on_entry(check: Callable[[T], T]) -> AfterValidator:

@@ -22,7 +22,7 @@ def add_component(
 ) -> PlannedCommand:
     """The `index`-th component of `base`; its id is the one the domain would derive."""
     command_id = derive(NS, f"{base}:component.add:{index}")
-    payload = {
+    payload: dict[str, Any] = {
         "component_id": derive(command_id, "component:0"),
         "component_type": component_type,
         "data": data,

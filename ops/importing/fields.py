@@ -23,7 +23,7 @@ _LIST_FIELDS: Final = ("given_names", "middle_names", "family_names", "suffixes"
 _MOST_PARTS: Final = 8
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """A text breaks a rule of the domain; the message names the field and the rule only."""
 
 
@@ -94,8 +94,8 @@ def _fields(model: type[Frozen], field: str, given: Mapping[str, Any]) -> dict[s
         raise _unfit(field, error) from error
 
 
-def _unfit(field: str, error: ValidationError) -> Unfit:
-    return Unfit(": ".join(broken_rule(error, field)))
+def _unfit(field: str, error: ValidationError) -> UnfitError:
+    return UnfitError(": ".join(broken_rule(error, field)))
 
 
 def _plain(text: str) -> str:

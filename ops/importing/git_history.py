@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ops.importing.authors import Author, sum_authors
 from ops.importing.commands import add_component, create_person, update_component
-from ops.importing.fields import Unfit, email_address, name_of_login, name_of_text
+from ops.importing.fields import UnfitError, email_address, name_of_login, name_of_text
 from ops.importing.git_log import check_repository, read_commits
 from ops.importing.plan import PlannedCommand, PlannedPerson, Rejected
 
@@ -45,7 +45,7 @@ def _plan_author(author: Author) -> Iterator[PlannedPerson | Rejected]:
     account = _account(author)
     try:
         name = _name(author, account["username"])
-    except Unfit as unfit:
+    except UnfitError as unfit:
         yield Rejected(author.first_sha, str(unfit))
         return
     base = f"import:git:{author.first_sha}"
@@ -54,7 +54,7 @@ def _plan_author(author: Author) -> Iterator[PlannedPerson | Rejected]:
     emails: list[PlannedCommand] = []
     try:
         emails = [add_component(base, 0, create.person_id, "EmailAddress", _email(author, account))]
-    except Unfit as unfit:
+    except UnfitError as unfit:
         refused = Rejected(author.first_sha, str(unfit))
     profile = add_component(base, 1, create.person_id, "GitProfile", account | {"repositories": 1})
     work = _work(author)

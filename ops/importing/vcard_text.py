@@ -25,8 +25,7 @@ _LINE: Final = re.compile(
     r'(?:[\w-]+\.)?[\w-]+(?:;[\w-]+(?:=(?:"[^"]*"|[^",;:]*)(?:,(?:"[^"]*"|[^",;:]*))*)?)*:', re.ASCII
 )
 _READ: Final = frozenset(
-    ("BDAY", "EMAIL", "EXPERTISE", "FN", "KIND", "N", "TEL", "UID", "VERSION")
-    + ("X-ABSHOWAS", "X-ADDRESSBOOKSERVER-KIND")
+    ["BDAY", "EMAIL", "EXPERTISE", "FN", "KIND", "N", "TEL", "UID", "VERSION", "X-ABSHOWAS", "X-ADDRESSBOOKSERVER-KIND"]
 )
 _OF_THE_EXPORT: Final = ("REV:", "PRODID:")
 

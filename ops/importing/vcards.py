@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops.importing.commands import add_component, create_person
-from ops.importing.fields import Unfit, email_address, name_of_parts, name_of_text, phone_number
+from ops.importing.fields import UnfitError, email_address, name_of_parts, name_of_text, phone_number
 from ops.importing.phone_text import phone_fields
 from ops.importing.plan import ImportSourceError, PlannedCommand, PlannedPerson, Rejected
 from ops.importing.vcard_text import Card, Property, read_cards
@@ -89,7 +89,7 @@ def _digest(card: Card) -> str:
 def _plan_card(card: Card, base: str) -> Iterator[PlannedPerson | Rejected]:
     try:
         data: dict[str, Any] = {"name": _name(card), "source": "import"}
-    except Unfit as unfit:
+    except UnfitError as unfit:
         yield Rejected(card.source_ref, str(unfit))
         return
     if born := _birth_date(card):
@@ -122,7 +122,7 @@ class _Components:
         for found in self._card.properties.get(name, ()):
             try:
                 data = parse(found)
-            except Unfit as unfit:
+            except UnfitError as unfit:
                 self.refused.append(str(unfit))
                 continue
             key = repr(data.get("email") or data.get("phone") or data["name"].casefold())
@@ -147,11 +147,11 @@ def _name(card: Card) -> dict[str, Any]:
             }  # fmt: skip
             try:
                 return name_of_parts(parts, " ".join(honorific))
-            except Unfit:
+            except UnfitError:
                 if not formatted:
                     raise
     if not formatted:
-        raise Unfit("FN: missing")
+        raise UnfitError("FN: missing")
     return name_of_text(formatted)
 
 
@@ -182,9 +182,9 @@ def _phone(found: Property) -> dict[str, Any]:
 def _skill(found: Property) -> dict[str, Any]:
     level = _LEVELS.get("".join(found.parameters.get("level", ())))
     if level is None:
-        raise Unfit("EXPERTISE: LEVEL is not beginner, average or expert")
+        raise UnfitError("EXPERTISE: LEVEL is not beginner, average or expert")
     if not found.text:
-        raise Unfit("EXPERTISE: blank")
+        raise UnfitError("EXPERTISE: blank")
     return {"name": found.text, "category": "Other", "proficiency": level}
 
 

@@ -1,0 +1,49 @@
+# Needs Python >= 3.11 and make, nothing else. `make demo` and `make test` set everything up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types imports check bench chaos lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+
+setup: $(READY) ## Create the environment from locked, hashed requirements
+
+$(READY): requirements/locked.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON=<a newer one>")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked requirements (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/locked.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## Run the main job on real servers: import, kill a worker, ask, report
+	@$(BIN)/python -m ops.demo
+
+up: $(READY) ## Run servers and two workers in the foreground
+	@$(BIN)/person up
+
+test: $(READY) lint types imports ## Lint, types, import rules and all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Measure append to visible, open loop, and catch-up
+	@$(BIN)/python -m benchmarks.append_to_visible
+
+lock: $(READY) ## Make requirements/locked.txt again from locked.in (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements/locked.in -o requirements/locked.txt
+
+clean: ## Remove what runs and tests have left in build/
+	rm -rf build

@@ -1,0 +1,143 @@
+"""Payloads of the commands. Everything a client sends is checked here, once."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+
+from domain.canonical import encode
+from domain.components.base import ComponentData
+from domain.components.catalogue import COMPONENT_TYPES
+from domain.components.instance import MAX_CUSTOM_FIELD_BYTES, MAX_DATA_BYTES
+from domain.ids import Uuid, is_person_id
+from domain.model import Frozen
+from domain.times import Day
+from domain.values.person_name import PersonName
+from domain.values.rules import Flag, Reason, ShortText, Tags, broken
+
+
+def _known_type(component_type: str) -> str:
+    if component_type not in COMPONENT_TYPES:
+        raise broken("component_type")
+    return component_type
+
+
+def _usable(component_id: str) -> str:
+    if not is_person_id(component_id):
+        raise broken("reserved_id")
+    return component_id
+
+
+def _small(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if len(encode(fields)) > MAX_CUSTOM_FIELD_BYTES:
+        raise broken("custom_fields_size")
+    return fields
+
+
+ComponentType = Annotated[str, AfterValidator(_known_type)]
+ComponentId = Annotated[Uuid, AfterValidator(_usable)]
+CustomFields = Annotated[dict[str, JsonValue], AfterValidator(_small)]
+
+
+class CommandData(Frozen):
+    """What a command asks for beyond its envelope."""
+
+
+class CreatePerson(CommandData):
+    """Create a person, Active at once or Draft with an onboarding run."""
+
+    name: PersonName
+    source: ShortText
+    source_system: ShortText | None = None
+    import_id: ShortText | None = None
+    birth_date: Day | None = None
+    onboarding: Flag = False
+
+
+class UpdatePerson(CommandData):
+    """Change the name, or add the birth date."""
+
+    name: PersonName | None = None
+    birth_date: Day | None = None
+    change_reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.name is None and self.birth_date is None:
+            raise broken("name_or_birth_date")
+        return self
+
+
+class SuspendPerson(CommandData):
+    """Hide the person until reactivation."""
+
+    reason: Reason
+
+
+class ReactivatePerson(CommandData):
+    """End a suspension."""
+
+    reason: Reason
+
+
+class ArchivePerson(CommandData):
+    """Archive the person for good."""
+
+    reason: Reason
+
+
+class RecordDeath(CommandData):
+    """Record the death of the person."""
+
+    date_of_death: Day
+
+
+class AddComponent(CommandData):
+    """Add a component of any type."""
+
+    component_id: ComponentId | None = None
+    component_type: ComponentType
+    data: ComponentData
+    is_primary: Flag = False
+    tags: Tags = ()
+    custom_fields: CustomFields = Field(default_factory=dict)
+    provenance_kind: Literal["Entered", "Imported"] = "Entered"
+
+    @field_validator("data", mode="plain")
+    @classmethod
+    def _of_its_type(cls, value: Any, info: ValidationInfo) -> ComponentData:
+        model = COMPONENT_TYPES.get(info.data.get("component_type", ""))
+        if model is None or not isinstance(value, dict):
+            raise broken("object")
+        _refuse_derived(model, value)
+        data = model.admit(value)
+        if len(encode(data)) > MAX_DATA_BYTES:
+            raise broken("data_size")
+        return data
+
+
+class UpdateComponent(CommandData):
+    """Change top-level fields of a component; null clears a field."""
+
+    component_id: Uuid
+    component_type: ComponentType
+    changes: dict[str, JsonValue]
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> Self:
+        model = COMPONENT_TYPES[self.component_type]
+        _refuse_derived(model, self.changes)
+        if not self.changes.keys() <= model.model_fields.keys():
+            raise broken("unknown_field")
+        return self
+
+
+class RemoveComponent(CommandData):
+    """Remove a component. Its id is never used again."""
+
+    component_id: Uuid
+    component_type: ComponentType
+
+
+def _refuse_derived(model: type[ComponentData], fields: dict[str, Any]) -> None:
+    if model.derived_fields & fields.keys():
+        raise broken("derived_field")

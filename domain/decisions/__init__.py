@@ -1,0 +1,1 @@
+"""The guards of the commands and the events they lead to, one module per family."""

@@ -1,0 +1,122 @@
+"""Decides on adding, updating and removing components."""
+
+from pydantic import JsonValue, ValidationError
+
+from domain.canonical import encode, plain_members
+from domain.command_data import AddComponent, RemoveComponent, UpdateComponent
+from domain.commands import Command
+from domain.components.base import ComponentData
+from domain.components.catalogue import COMPONENT_TYPES, members
+from domain.components.instance import MAX_COMPONENTS, MAX_DATA_BYTES, Component, Provenance
+from domain.event_data import (
+    ComponentAdded,
+    ComponentPrimaryChanged,
+    ComponentRemoved,
+    ComponentUpdated,
+    EventData,
+)
+from domain.fields import broken_rule
+from domain.ids import derive
+from domain.person import Person
+from domain.refusals import Refused
+
+Payloads = tuple[EventData, ...]
+
+
+def add(command: Command, data: AddComponent, person: Person) -> Payloads:
+    """A new component; the first of its type is the primary one."""
+    if len(person.components) >= MAX_COMPONENTS:
+        raise Refused("component_limit", limit=MAX_COMPONENTS)
+    component_id = data.component_id or derive(command.id, "component:0")
+    if component_id in person.components or component_id in person.retired_components:
+        raise Refused("component_exists", component_id=component_id, rule="id")
+    _require_free_key(person, data.component_type, data.data, except_id=None)
+    held = person.components_of(data.component_type)
+    added = ComponentAdded(
+        component_id=component_id,
+        component_type=data.component_type,
+        component_data=data.data,
+        is_primary=not held,
+        tags=data.tags,
+        custom_fields=data.custom_fields,
+        provenance=Provenance(kind=data.provenance_kind),
+    )
+    if not held or not data.is_primary:
+        return (added,)
+    return (added, _primary(person, data.component_type, component_id))
+
+
+def update(_: Command, data: UpdateComponent, person: Person) -> Payloads:
+    """The fields that differ, provided the result is valid."""
+    held = _held(person, data.component_id, data.component_type)
+    before = members(held.data)
+    result = _patched(data.component_type, before, data.changes)
+    _require_free_key(person, data.component_type, result, except_id=held.component_id)
+    changes = _difference(result, before)
+    if not changes:
+        raise Refused("no_change")
+    return (
+        ComponentUpdated(
+            component_id=held.component_id,
+            component_type=held.component_type,
+            changes=changes,
+            verification_reset=held.is_verified and result.natural_key() != held.natural_key(),
+        ),
+    )
+
+
+def remove(_: Command, data: RemoveComponent, person: Person) -> Payloads:
+    """The component is gone; the oldest remaining one takes over as primary."""
+    held = _held(person, data.component_id, data.component_type)
+    removed = ComponentRemoved(component_id=held.component_id, component_type=held.component_type)
+    rest = [other for other in person.components_of(held.component_type) if other != held]
+    if not held.is_primary or not rest:
+        return (removed,)
+    return (removed, _primary(person, held.component_type, rest[0].component_id))
+
+
+def _primary(person: Person, component_type: str, component_id: str) -> ComponentPrimaryChanged:
+    previous = person.primary_of(component_type)
+    return ComponentPrimaryChanged(
+        component_id=component_id,
+        component_type=component_type,
+        previous_component_id=previous.component_id if previous else None,
+    )
+
+
+def _held(person: Person, component_id: str, component_type: str) -> Component:
+    held = person.components.get(component_id)
+    if held is None:
+        raise Refused("component_not_found", component_id=component_id)
+    if held.component_type != component_type:
+        raise Refused("component_type_mismatch", component_id=component_id, expected=held.component_type)
+    return held
+
+
+def _require_free_key(person: Person, component_type: str, data: ComponentData, *, except_id: str | None) -> None:
+    key = data.natural_key()
+    for other in person.components.values():
+        if other.component_type == component_type and other.component_id != except_id and other.natural_key() == key:
+            raise Refused("component_exists", component_id=other.component_id, rule="key")
+
+
+def _patched(component_type: str, before: dict[str, JsonValue], changes: dict[str, JsonValue]) -> ComponentData:
+    merged = {**before, **changes}
+    patched = {name: value for name, value in merged.items() if value is not None}
+    model = COMPONENT_TYPES[component_type]
+    try:
+        result: ComponentData = model.__pydantic_validator__.validate_python(patched, extra="ignore")
+    except ValidationError as error:
+        field, rule = broken_rule(error, "data", "changes")
+        raise Refused("component_invalid", field=field, rule=rule) from None
+    if len(encode(result)) > MAX_DATA_BYTES:
+        raise Refused("component_invalid", field="data.changes", rule="data_size")
+    return result
+
+
+def _difference(result: ComponentData, before: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What turns `before` into `result`; null for a field that is cleared."""
+    after = plain_members(result)
+    changes = {name: value for name, value in after.items() if value != before.get(name)}
+    cleared = (name for name in type(result).model_fields if name in before and name not in after)
+    return {**changes, **dict.fromkeys(cleared)}

@@ -1,0 +1,100 @@
+"""Decides on creating, renaming and ending persons."""
+
+from datetime import date
+
+from domain.command_data import (
+    ArchivePerson,
+    CreatePerson,
+    ReactivatePerson,
+    RecordDeath,
+    SuspendPerson,
+    UpdatePerson,
+)
+from domain.commands import Command
+from domain.event_data import (
+    BirthDateSet,
+    DeathRecorded,
+    EventData,
+    NameUpdated,
+    OnboardingStarted,
+    PersonActivated,
+    PersonArchived,
+    PersonCreated,
+    PersonSuspended,
+)
+from domain.ids import derive
+from domain.onboarding import STEPS
+from domain.person import Person
+from domain.personal import Redacted
+from domain.refusals import Refused
+from domain.status import Status
+
+Payloads = tuple[EventData, ...]
+
+
+def create(command: Command, data: CreatePerson, _: Person) -> Payloads:
+    """The person, and at once what else is known."""
+    if data.birth_date is not None:
+        _not_in_future(data.birth_date, command, "birth_date")
+    payloads: list[EventData] = [
+        PersonCreated(
+            name=data.name,
+            source=data.source,
+            source_system=data.source_system,
+            import_id=data.import_id,
+            onboarding=data.onboarding,
+        )
+    ]
+    if data.birth_date is not None:
+        payloads.append(BirthDateSet(birth_date=data.birth_date))
+    if data.onboarding:
+        onboarding_id = derive(command.id, "onboarding")
+        payloads.append(OnboardingStarted(onboarding_id=onboarding_id, run=1, steps=STEPS))
+    return tuple(payloads)
+
+
+def update(command: Command, data: UpdatePerson, person: Person) -> Payloads:
+    """A name that differs, and a birth date that was unknown."""
+    payloads: list[EventData] = []
+    if data.name is not None and data.name != person.name:
+        payloads.append(NameUpdated(old_name=person.name, new_name=data.name, change_reason=data.change_reason))
+    if data.birth_date is not None and data.birth_date != person.birth_date:
+        if person.birth_date is not None:
+            raise Refused("birth_date_already_set")
+        _not_in_future(data.birth_date, command, "birth_date")
+        payloads.append(BirthDateSet(birth_date=data.birth_date))
+    if not payloads:
+        raise Refused("no_change")
+    return tuple(payloads)
+
+
+def suspend(_: Command, data: SuspendPerson, __: Person) -> Payloads:
+    """Hidden until reactivation."""
+    return (PersonSuspended(reason=data.reason),)
+
+
+def reactivate(_: Command, data: ReactivatePerson, __: Person) -> Payloads:
+    """Active again."""
+    return (PersonActivated(reason=data.reason),)
+
+
+def archive(_: Command, data: ArchivePerson, person: Person) -> Payloads:
+    """Archived, unless an onboarding still has to be finished or undone."""
+    run = person.onboarding
+    if person.status is Status.DRAFT and (run is None or not run.is_undone):
+        raise Refused("onboarding_in_progress")
+    return (PersonArchived(reason=data.reason),)
+
+
+def record_death(command: Command, data: RecordDeath, person: Person) -> Payloads:
+    """The death, not before the birth."""
+    _not_in_future(data.date_of_death, command, "date_of_death")
+    born = person.birth_date
+    if born is not None and not isinstance(born, Redacted) and data.date_of_death < born:
+        raise Refused("invalid_date", field="date_of_death", rule="not_before_birth")
+    return (DeathRecorded(date_of_death=data.date_of_death),)
+
+
+def _not_in_future(day: date, command: Command, field: str) -> None:
+    if day > command.now.date():
+        raise Refused("invalid_date", field=field, rule="not_in_future")

@@ -1,0 +1,1 @@
+"""Views: what readers see of a person, rendered from its state or its events, ready for JSON."""
