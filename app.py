@@ -120,7 +120,7 @@ class PersonApp(LaneApp):
             await ensure_consumer(self.nc, stream, consumer)
         await ensure_topics(
             self.settings.kafka_bootstrap,
-            topics.topics(self.settings.partitions, self.settings.replicas, self.settings.changelog_max_bytes),
+            topics.declared_by(self.settings),
         )
         await self.lane_producer.start()
         await self._ingress_producer.start()

@@ -1,11 +1,15 @@
-"""Declares the Kafka topics that the application owns; changelog topics are declared by Faust from the tables."""
+"""Declares the Kafka topics that the application owns, changelog topics of the tables among them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from config.settings import Settings
+
 COMMANDS = "person.commands"
 EVENTS = "person.events"
+TABLES = ("outcomes", "persons", "summary", "timeline")
+WEEK_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,25 @@ class Topic:
     settings: dict[str, str]
 
 
-def topics(partitions: int, replicas: int, max_bytes: int) -> list[Topic]:
-    """The topics that the bridge writes and the lanes read."""
-    shared = {"max.message.bytes": str(max_bytes), "min.insync.replicas": str(max(1, replicas - 1))}
+def declared_by(settings: Settings) -> list[Topic]:
+    """The topics that the bridge writes and the lanes read, and the changelogs that lanes write and recovery reads.
+
+    Changelogs are created before Faust joins its group: a first assignment that lacks one would leave its table without recovery.
+    """
+    partitions, replicas = settings.partitions, settings.replicas
+    shared = {"max.message.bytes": str(settings.changelog_max_bytes), "min.insync.replicas": str(max(1, replicas - 1))}
+    changelogs = [
+        Topic(
+            f"{settings.app_id}-{table}-changelog",
+            partitions,
+            replicas,
+            # A data folder that was offline for less than this sees every tombstone.
+            {**shared, "cleanup.policy": "compact", "delete.retention.ms": str(WEEK_MS)},
+        )
+        for table in TABLES
+    ]
     return [
+        *changelogs,
         Topic(
             COMMANDS,
             partitions,

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
 from domain.canonical import encode
 from domain.components.base import ComponentData
@@ -122,13 +131,16 @@ class UpdateComponent(CommandData):
     component_type: ComponentType
     changes: dict[str, JsonValue]
 
-    @model_validator(mode="after")
-    def _known_fields(self) -> Self:
-        model = COMPONENT_TYPES[self.component_type]
-        _refuse_derived(model, self.changes)
-        if not self.changes.keys() <= model.model_fields.keys():
-            raise broken("unknown_field")
-        return self
+    @field_validator("changes", mode="after")
+    @classmethod
+    def _known_fields(cls, changes: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
+        model = COMPONENT_TYPES.get(info.data.get("component_type", ""))
+        if model is not None:
+            _refuse_derived(model, changes)
+            for name in changes:
+                if name not in model.model_fields:
+                    raise _broken_field(name, "extra_forbidden")
+        return changes
 
 
 class RemoveComponent(CommandData):
@@ -139,5 +151,11 @@ class RemoveComponent(CommandData):
 
 
 def _refuse_derived(model: type[ComponentData], fields: dict[str, Any]) -> None:
-    if model.derived_fields & fields.keys():
-        raise broken("derived_field")
+    for name in model.derived_fields:
+        if name in fields:
+            raise _broken_field(name, "derived_field")
+
+
+def _broken_field(name: str, rule: str) -> ValidationError:
+    details = InitErrorDetails(type=broken(rule), loc=(name,), input=None)
+    return ValidationError.from_exception_data(name, [details])

@@ -9,7 +9,6 @@ from pydantic import Field, JsonValue, StringConstraints
 from domain.canonical import encode
 
 COMMAND_PREFIX: Final = "person.commands."
-EVENT_PREFIX: Final = "person."
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 EVENT_SOURCE: Final = "/person"

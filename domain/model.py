@@ -20,7 +20,7 @@ def is_stored(info: ValidationInfo) -> bool:
 class Frozen(BaseModel):
     """An immutable value. Fields it does not know are refused when it enters and ignored when it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:

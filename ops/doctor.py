@@ -42,7 +42,7 @@ async def _nats(settings: Settings) -> list[Finding]:
         await connect(nc, settings.nats_url, name="person doctor")
     except BridgeError as error:
         return [Finding("NATS", False, settings.nats_url, str(error))]
-    findings = [Finding("NATS", True, f"{settings.nats_url}, server {nc.connected_server_version}")]
+    findings = [Finding("NATS", True, f"{settings.nats_url}, server {str(nc.connected_server_version).split()[-1].strip('v>')}")]
     try:
         level = int((await api(nc, "INFO")).get("api", {}).get("level", 0))
         findings.append(
@@ -114,7 +114,7 @@ async def _kafka(settings: Settings) -> list[Finding]:
     finally:
         await admin.close()
     findings = [Finding("Kafka", True, settings.kafka_bootstrap)]
-    for declared in topics.topics(settings.partitions, settings.replicas, settings.changelog_max_bytes):
+    for declared in topics.declared_by(settings):
         partitions = found.get(declared.name)
         findings.append(
             Finding(

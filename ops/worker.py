@@ -46,7 +46,7 @@ async def preflight(settings: Settings) -> tuple[int, str] | None:
     try:
         await ensure_topics(
             settings.kafka_bootstrap,
-            topics.topics(settings.partitions, settings.replicas, settings.changelog_max_bytes),
+            topics.declared_by(settings),
         )
     except (BridgeError, KafkaError) as error:
         return EXIT_KAFKA, str(error)

@@ -69,7 +69,7 @@ def remove(_: Command, data: RemoveComponent, person: Person) -> Payloads:
     """The component is gone; the oldest remaining one takes over as primary."""
     held = _held(person, data.component_id, data.component_type)
     removed = ComponentRemoved(component_id=held.component_id, component_type=held.component_type)
-    rest = [other for other in person.components_of(held.component_type) if other != held]
+    rest = [other for other in person.components_of(held.component_type) if other.component_id != held.component_id]
     if not held.is_primary or not rest:
         return (removed,)
     return (removed, _primary(person, held.component_type, rest[0].component_id))

@@ -57,7 +57,9 @@ def update(command: Command, data: UpdatePerson, person: Person) -> Payloads:
     """A name that differs, and a birth date that was unknown."""
     payloads: list[EventData] = []
     if data.name is not None and data.name != person.name:
-        payloads.append(NameUpdated(old_name=person.name, new_name=data.name, change_reason=data.change_reason))
+        # A name that can no longer be read is not written into a new event.
+        old_name = None if isinstance(person.name, Redacted) else person.name
+        payloads.append(NameUpdated(old_name=old_name, new_name=data.name, change_reason=data.change_reason))
     if data.birth_date is not None and data.birth_date != person.birth_date:
         if person.birth_date is not None:
             raise Refused("birth_date_already_set")

@@ -31,6 +31,10 @@ def person_view(person: Person, include: Collection[str] = DEFAULT_SECTIONS) -> 
     return {**view, **{name: section(person) for name, section in SECTIONS.items() if name in include}}
 
 
+def _summary(person: Person) -> JsonValue:
+    return render_summary(person)
+
+
 def _components(person: Person) -> JsonValue:
     return [_component(held) for held in sorted(person.components.values(), key=lambda held: held.age)]
 
@@ -48,7 +52,7 @@ def _none(_: Person) -> JsonValue:
 
 
 SECTIONS: Final[Mapping[str, Section]] = {
-    "summary": lambda person: plain(render_summary(person)),
+    "summary": _summary,
     "components": _components,
     "relations": _relations,
     "titles": _none,

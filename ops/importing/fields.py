@@ -20,7 +20,6 @@ from domain.values.scripts import is_east_asian
 
 _BESIDE_LETTERS: Final = frozenset(" '.-\u2019\u02bc\u00b7\u30fb\u200c\u200d")
 _LIST_FIELDS: Final = ("given_names", "middle_names", "family_names", "suffixes")
-_MOST_PARTS: Final = 8
 
 
 class UnfitError(Exception):
@@ -50,7 +49,7 @@ def name_of_parts(parts: Mapping[str, list[str]], honorific: str) -> dict[str, A
     for field in _LIST_FIELDS:
         kept = [plain for text in parts.get(field, ()) if _has_letter(plain := _plain(text))]
         if kept:
-            fields[field] = kept[:_MOST_PARTS]
+            fields[field] = kept
     if _has_letter(_plain(honorific)):
         fields["honorific"] = _plain(honorific)
     fields["naming_convention"] = _convention(fields)

@@ -18,14 +18,6 @@ Run = Callable[..., subprocess.Popen[str]]
 Ended = Callable[..., bool]
 
 
-@pytest.fixture(scope="session")
-def used_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that a stack has used once, so that later starts are short."""
-    folder = tmp_path_factory.mktemp("stack") / "data"
-    with Stack(folder):
-        return folder
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One running stack for the tests of a module; each leaves both servers running."""

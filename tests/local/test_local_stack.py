@@ -1,5 +1,6 @@
 """The embedded stack answers in both protocols, keeps its data, and leaves nothing behind however it ends."""
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -15,6 +16,20 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local import folder
 from local.stack import Endpoints, Stack, StackError
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Endpoints:
+    """What a first stack on its folder was like; it kept one event under the name `kept`."""
+    with Stack(tmp_path_factory.mktemp("first") / "data") as first:
+        asyncio.run(_keep_one(first.endpoints))
+        return first.endpoints
+
+
+@pytest.fixture
+def used_folder(first_run: Endpoints) -> Path:
+    """A data folder that was in use before, so that the start is short."""
+    return first_run.data
 
 
 async def test_both_servers_answer(stack: Stack) -> None:
@@ -56,17 +71,11 @@ def test_a_second_start_of_a_running_stack_is_refused(stack: Stack) -> None:
     stack.check()
 
 
-async def test_a_second_start_finds_data_and_ports_again(used_folder: Path) -> None:
-    with Stack(used_folder) as first:
-        before = first.endpoints
-        await _create(before, "kept")
-        await _write(before, "kept", b"one")
+async def test_a_second_start_finds_data_and_ports_again(first_run: Endpoints) -> None:
     told: list[str] = []
-    with Stack(used_folder, progress=told.append) as second:
-        assert (second.endpoints.nats_url, second.endpoints.kafka_bootstrap) == (
-            before.nats_url,
-            before.kafka_bootstrap,
-        )
+    with Stack(first_run.data, progress=told.append) as second:
+        assert second.endpoints.nats_url == first_run.nats_url
+        assert second.endpoints.kafka_bootstrap == first_run.kafka_bootstrap
         assert await _read(second.endpoints, "kept") == [[b"one"], [b"one"]]
     assert [line.split(" in ")[0] for line in told] == [
         "46 jars of Kafka verified",
@@ -107,7 +116,7 @@ def test_a_server_that_ends_while_starting_is_quoted(tmp_path: Path) -> None:
     broken = tmp_path / "kafka" / "data" / "meta.properties"
     broken.parent.mkdir(parents=True)
     broken.write_text("version=99\n")
-    with pytest.raises(StackError, match=r"^kafka ended with code 1: .*99.* \(log: .*kafka\.log\)$"):
+    with pytest.raises(StackError, match=r"^kafka ended with code 1: .*meta.properties.* \(log: .*kafka\.log\)$"):
         Stack(tmp_path).start()
     assert _servers(tmp_path) == []
 
@@ -138,6 +147,11 @@ def test_the_foreground_program_tells_an_error_in_one_line(tmp_path: Path, run: 
     assert (program.returncode, output) == (1, "")
     assert errors.startswith("cannot write to the data folder")
     assert errors.count("\n") == 1
+
+
+async def _keep_one(at: Endpoints) -> None:
+    await _create(at, "kept")
+    await _write(at, "kept", b"one")
 
 
 async def _create(at: Endpoints, name: str) -> None:
