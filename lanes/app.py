@@ -28,7 +28,7 @@ class LaneApp(faust.App):
         await self.lane_producer.stop()
 
     async def _start_lanes(self, *_: Any, **__: Any) -> None:
-        await self.lanes.start(self.consumer.assignment())
+        await self.lanes.start(self.consumer.assignment(), await self.consumer.idle_positions())
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

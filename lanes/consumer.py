@@ -50,7 +50,8 @@ class LaneConsumer(driver.Consumer):
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             if lanes.runs(tp.topic):
-                if lanes.deliver(tp, [to_record(record) for record in fetched]):
+                expected = lanes.expected_offset(tp)
+                if lanes.deliver(tp, [to_record(record) for record in fetched if record.offset >= expected]):
                     self.on_buffer_full(tp)
             else:
                 for record in fetched:
@@ -60,6 +61,20 @@ class LaneConsumer(driver.Consumer):
         """Finish running cycles, then commit; Faust calls this before it gives partitions back or closes tables."""
         await self.app.lanes.stop()
         await super().wait_empty()
+
+    async def idle_positions(self) -> dict[TP, int]:
+        """Assigned lane partitions whose committed offset is the end of the log, with that offset."""
+        assigned = [tp for tp in self.assignment() if self.app.lanes.runs(tp.topic)]
+        committed = await self.seek_to_committed()
+        ends = await self.highwaters(*assigned)
+        positions = {}
+        for tp in assigned:
+            position = committed.get(tp)
+            end = ends.get(tp) or 0
+            # Nothing committed reads from the earliest record: that is the end only while the log is empty.
+            if (position if position is not None and position >= 0 else 0) == end:
+                positions[TP(tp.topic, tp.partition)] = end
+        return positions
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         yield from super()._filter_tps_with_pending_acks(topics)

@@ -61,8 +61,14 @@ class Lane:
         """Records accepted and not yet taken by a cycle."""
         return len(self._pending)
 
-    def start(self) -> None:
-        """Begin taking records."""
+    @property
+    def expected_offset(self) -> int:
+        """Records below this offset were accepted already."""
+        return self._next_offset or 0
+
+    def start(self, position: int | None) -> None:
+        """Begin taking records; `position` is where the lane stands if nothing waits behind it in the log, else None."""
+        self._next_offset = position
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane {self.topic}[{self.partition}]")
 
     async def stop(self, budget_s: float) -> None:
@@ -79,13 +85,10 @@ class Lane:
             agent.forget(self.partition)
 
     def deliver(self, records: Sequence[Record]) -> bool:
-        """Accept fetched records; those that were handed over before are dropped by offset.
+        """Accept fetched records from `expected_offset` on.
 
         True means that the backlog is full: the fetch should pause until `on_drained` is called.
         """
-        expected = self._next_offset
-        if expected is not None and records and records[0].offset < expected:
-            records = [record for record in records if record.offset >= expected]
         self._accept(records)
         self._full = len(self._pending) >= self._max_backlog
         return self._full

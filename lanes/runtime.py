@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faust.types import TP
@@ -62,8 +62,12 @@ class Lanes:
         """The running lanes."""
         return tuple(self._lanes.values())
 
-    async def start(self, assigned: set[TP]) -> None:
-        """Start a lane for each assigned partition of a lane topic."""
+    async def start(self, assigned: set[TP], positions: Mapping[TP, int]) -> None:
+        """Start a lane for each assigned partition of a lane topic.
+
+        `positions` holds the partitions whose log has nothing to fetch: there, records that this worker writes itself
+        continue the lane at once.
+        """
         async with self._changing:
             self._committable_at_stop = {}
             for tp in sorted(assigned):
@@ -78,7 +82,7 @@ class Lanes:
                         on_drained=functools.partial(self._drained, tp),
                     )
                     self._lanes[tp] = lane
-                    lane.start()
+                    lane.start(positions.get(tp))
             for callback in self.on_started:
                 await callback(self.partitions)
 
@@ -94,6 +98,11 @@ class Lanes:
                 tp: lane.committable for tp, lane in self._lanes.items() if lane.committable is not None
             }
             self._lanes.clear()
+
+    def expected_offset(self, tp: TP) -> int:
+        """Fetched records below this offset need not be delivered."""
+        lane = self._lanes.get(tp)
+        return lane.expected_offset if lane is not None else 0
 
     def deliver(self, tp: TP, records: Sequence[Record]) -> bool:
         """Give a lane its fetch; True asks the consumer to pause the partition until `on_drained`."""

@@ -30,6 +30,9 @@ _JVM = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
 )
 _FORMAT_BUDGET = 60.0
+# Relative to the broker's working directory: in its configuration a comma separates folders and a letter
+# beyond Latin-1 is lost, so the name of the user's folder must not stand there.
+_DATA = "data"
 
 
 def kafka_server(
@@ -46,9 +49,9 @@ def kafka_server(
     shutil.rmtree(home / "tmp", ignore_errors=True)
     (home / "tmp").mkdir(parents=True)
     config = home / "server.properties"
-    config.write_text(_config(home / "data", port=port, controller_port=controller_port))
+    config.write_text(_config(port=port, controller_port=controller_port))
     java = [_java(), *_JVM, f"-Djava.io.tmpdir={home / 'tmp'}", "-cp", ":".join(map(str, jars))]
-    if not (home / "data" / "meta.properties").exists():
+    if not (home / _DATA / "meta.properties").exists():
         begun = time.monotonic()
         _format(folder, java, cluster_id=_cluster_id(home / "cluster_id"), config=config)
         progress(f"storage of kafka formatted in {time.monotonic() - begun:.1f} s")
@@ -61,7 +64,7 @@ def kafka_server(
     )
 
 
-def _config(data: Path, *, port: int, controller_port: int) -> str:
+def _config(*, port: int, controller_port: int) -> str:
     return f"""\
 process.roles=broker,controller
 node.id=1
@@ -70,7 +73,7 @@ controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}
 advertised.listeners=PLAINTEXT://{HOST}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={_escaped(data)}
+log.dirs={_DATA}
 
 num.network.threads=2
 num.io.threads=4
@@ -106,11 +109,8 @@ metadata.max.idle.interval.ms=5000
 """
 
 
-def _escaped(path: Path) -> str:
-    return str(path).replace("\\", "\\\\")
-
-
 def _format(folder: DataFolder, java: Sequence[str], *, cluster_id: str, config: Path) -> None:
+    # Joined with "=", because an id may begin with a dash.
     formatter = ChildProcess(
         "the formatter of Kafka's storage",
         [
@@ -118,12 +118,12 @@ def _format(folder: DataFolder, java: Sequence[str], *, cluster_id: str, config:
             "kafka.tools.StorageTool",
             "format",
             "--ignore-formatted",
-            "-t",
-            cluster_id,
+            f"--cluster-id={cluster_id}",
             "-c",
             str(config),
         ],
         log=folder.logs / "kafka-format.log",
+        cwd=config.parent,
         keep_open=[folder.lock],
     )
     formatter.start()
@@ -138,9 +138,11 @@ def _format(folder: DataFolder, java: Sequence[str], *, cluster_id: str, config:
 
 
 def _cluster_id(memory: Path) -> str:
-    if not memory.exists():
-        memory.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
-    return memory.read_text().strip()
+    known = memory.read_text().strip() if memory.exists() else ""
+    if not known:
+        known = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        memory.write_text(known)
+    return known
 
 
 def _java() -> str:

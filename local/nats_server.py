@@ -1,6 +1,5 @@
 """Owns how nats-server is configured and found; what JetStream acknowledges is on the disk."""
 
-import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -15,7 +14,7 @@ def nats_server(folder: DataFolder, *, port: int, monitor_port: int) -> ChildPro
     home = folder.path / "nats"
     home.mkdir(exist_ok=True)
     config = home / "nats.conf"
-    config.write_text(_config(home / "store", port=port, monitor_port=monitor_port))
+    config.write_text(_config(port=port, monitor_port=monitor_port))
     return ChildProcess(
         "nats-server",
         [str(_program()), "--config", str(config)],
@@ -25,15 +24,15 @@ def nats_server(folder: DataFolder, *, port: int, monitor_port: int) -> ChildPro
     )
 
 
-def _config(store: Path, *, port: int, monitor_port: int) -> str:
-    # json.dumps quotes the path: a space or a brace in it must not end the value.
+def _config(*, port: int, monitor_port: int) -> str:
+    # The store is relative to the working directory, so that no folder name needs quoting.
     return f"""\
 server_name: person-local
 listen: "{HOST}:{port}"
 http: "{HOST}:{monitor_port}"
 max_payload: 8MB
 jetstream {{
-  store_dir: {json.dumps(str(store))}
+  store_dir: "store"
   sync_interval: always
 }}
 """

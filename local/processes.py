@@ -154,6 +154,9 @@ class ChildProcess:
             self._lifeline = None
 
 
+_Spawn = Callable[[], subprocess.Popen[bytes]]
+
+
 class _Starter:
     """One thread that starts all children and lives as long as this process.
 
@@ -163,14 +166,13 @@ class _Starter:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[object]]]
-        self._jobs = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[_Spawn, Future[subprocess.Popen[bytes]]]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="child-starter", daemon=True).start()
 
-    def call(self, spawn: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    def call(self, spawn: _Spawn) -> subprocess.Popen[bytes]:
         """Run `spawn` in the thread and hand back what it returns or raises."""
         done: Future[subprocess.Popen[bytes]] = Future()
-        self._jobs.put((spawn, done))  # type: ignore[arg-type]
+        self._jobs.put((spawn, done))
         return done.result()
 
     def _run(self) -> None:

@@ -1,27 +1,34 @@
-"""Builds planned commands with ids derived from a reference to the source, never from a person's data.
+"""Builds planned commands, admitted by the domain before they are handed over.
 
-Sending a plan again sends the same ids, which the domain answers without writing anything.
+Ids are derived from a reference to the source: `base` names the person for ever, `edition` the content. The
+domain refuses an id that comes back with other content, so an edition must change when its content may.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
+from domain.canonical import NotCanonical, plain_members
+from domain.commands import COMMANDS
+from domain.fields import broken_rule, dotted
 from domain.ids import NS, derive
+from ops.importing.fields import UnfitError
 from ops.importing.plan import PlannedCommand
 
 
-def create_person(base: str, data: dict[str, Any]) -> PlannedCommand:
-    """The command that creates the person of `base`; both ids depend on `base` alone."""
-    command_id = derive(NS, f"{base}:create:0")
-    return PlannedCommand("person.commands.create", command_id, derive(command_id, "person"), data)
+def create_person(base: str, edition: str, data: dict[str, Any]) -> PlannedCommand:
+    """The command that creates the person of `base`."""
+    person_id = derive(derive(NS, f"{base}:create:0"), "person")
+    return _admitted("person.commands.create", derive(NS, f"{edition}:create:0"), person_id, data)
 
 
 def add_component(
-    base: str, index: int, person_id: str, component_type: str, data: dict[str, Any], *, is_primary: bool = False
+    edition: str, index: int, person_id: str, component_type: str, data: dict[str, Any], *, is_primary: bool = False
 ) -> PlannedCommand:
-    """The `index`-th component of `base`; its id is the one the domain would derive."""
-    command_id = derive(NS, f"{base}:component.add:{index}")
+    """Add the `index`-th component of an edition, under the id that the domain would derive."""
+    command_id = derive(NS, f"{edition}:component.add:{index}")
     payload: dict[str, Any] = {
         "component_id": derive(command_id, "component:0"),
         "component_type": component_type,
@@ -30,15 +37,26 @@ def add_component(
     }
     if is_primary:
         payload["is_primary"] = True
-    return PlannedCommand("person.commands.component.add", command_id, person_id, payload)
+    return _admitted("person.commands.component.add", command_id, person_id, payload)
 
 
-def update_component(base: str, edition: str, added: PlannedCommand, changes: dict[str, Any]) -> PlannedCommand:
-    """Bring a component added before up to date; `edition` differs whenever `changes` do."""
+def update_component(edition: str, added: PlannedCommand, changes: dict[str, Any]) -> PlannedCommand:
+    """Bring a component that was added before up to date."""
     payload = {
         "component_id": added.data["component_id"],
         "component_type": added.data["component_type"],
         "changes": changes,
     }
-    command_id = derive(NS, f"{base}:component.update:{edition}")
-    return PlannedCommand("person.commands.component.update", command_id, added.person_id, payload)
+    command_id = derive(NS, f"{edition}:component.update:0")
+    return _admitted("person.commands.component.update", command_id, added.person_id, payload)
+
+
+def _admitted(command_type: str, command_id: str, person_id: str, data: dict[str, Any]) -> PlannedCommand:
+    try:
+        canonical = plain_members(data)
+        COMMANDS[command_type].model.admit(canonical)
+    except NotCanonical as error:
+        raise UnfitError(f"{dotted(error.path)}: {error.rule}") from error
+    except ValidationError as error:
+        raise UnfitError(": ".join(broken_rule(error))) from error
+    return PlannedCommand(command_type, command_id, person_id, canonical)

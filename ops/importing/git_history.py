@@ -42,26 +42,36 @@ def _plan_author(author: Author) -> Iterator[PlannedPerson | Rejected]:
     if "[bot]" in author.name.lower() or "[bot]" in author.email.lower():
         yield Rejected(author.first_sha, "author: is a bot")
         return
+    base = f"import:git:{author.first_sha}"
     account = _account(author)
     try:
         name = _name(author, account["username"])
+        create = create_person(base, base, {"name": name, "source": "git", "source_system": "git"})
     except UnfitError as unfit:
         yield Rejected(author.first_sha, str(unfit))
         return
-    base = f"import:git:{author.first_sha}"
-    create = create_person(base, {"name": name, "source": "git", "source_system": "git"})
-    refused = None
-    emails: list[PlannedCommand] = []
-    try:
-        emails = [add_component(base, 0, create.person_id, "EmailAddress", _email(author, account))]
-    except UnfitError as unfit:
-        refused = Rejected(author.first_sha, str(unfit))
-    profile = add_component(base, 1, create.person_id, "GitProfile", account | {"repositories": 1})
+    planned, refused = [create], []
+    for part in (_plan_email, _plan_profile):
+        try:
+            planned += part(base, create.person_id, author, account)
+        except UnfitError as unfit:
+            refused.append(Rejected(author.first_sha, str(unfit)))
+    yield PlannedPerson(author.first_sha, tuple(planned))
+    yield from refused
+
+
+def _plan_email(base: str, person_id: str, author: Author, account: dict[str, Any]) -> list[PlannedCommand]:
+    email: dict[str, Any] = {"email": email_address(author.email), "email_type": "Other"}
+    if "profile_url" in account:
+        # The address of a hosting service hides the real one and takes no mail.
+        email["can_receive_notifications"] = False
+    return [add_component(base, 0, person_id, "EmailAddress", email)]
+
+
+def _plan_profile(base: str, person_id: str, author: Author, account: dict[str, Any]) -> list[PlannedCommand]:
+    profile = add_component(base, 1, person_id, "GitProfile", account | {"repositories": 1})
     work = _work(author)
-    update = update_component(base, _digest(work), profile, work)
-    yield PlannedPerson(author.first_sha, (create, *emails, profile, update))
-    if refused:
-        yield refused
+    return [profile, update_component(f"{base}:{_digest(work)}", profile, work)]
 
 
 def _account(author: Author) -> dict[str, Any]:
@@ -75,12 +85,6 @@ def _account(author: Author) -> dict[str, Any]:
 def _name(author: Author, username: str) -> dict[str, Any]:
     # Git fills in an address, or nothing, when nobody has set a name; the login is then shown as it is.
     return name_of_login(username) if "@" in author.name or not author.name else name_of_text(author.name)
-
-
-def _email(author: Author, account: dict[str, Any]) -> dict[str, Any]:
-    email = {"email": email_address(author.email), "email_type": "Other"}
-    # The address of a hosting service hides the real one and takes no mail.
-    return email | ({"can_receive_notifications": False} if "profile_url" in account else {})
 
 
 def _work(author: Author) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from domain.components.catalogue import COMPONENT_TYPES
 from ops.importing.commands import add_component, create_person
 from ops.importing.fields import UnfitError, email_address, name_of_parts, name_of_text, phone_number
 from ops.importing.phone_text import phone_fields
@@ -87,15 +88,18 @@ def _digest(card: Card) -> str:
 
 
 def _plan_card(card: Card, base: str) -> Iterator[PlannedPerson | Rejected]:
+    # An edited card is another edition of the same person: it adds what is new, and what is held already is
+    # refused by the domain as existing.
+    edition = f"{base}:{_digest(card)}"
     try:
         data: dict[str, Any] = {"name": _name(card), "source": "import"}
+        if born := _birth_date(card):
+            data["birth_date"] = born
+        create = create_person(base, edition, data)
     except UnfitError as unfit:
         yield Rejected(card.source_ref, str(unfit))
         return
-    if born := _birth_date(card):
-        data["birth_date"] = born
-    create = create_person(base, data)
-    components = _Components(card, base, create.person_id)
+    components = _Components(card, edition, create.person_id)
     components.read("EMAIL", "EmailAddress", _email)
     components.read("TEL", "PhoneNumber", _phone)
     components.read("EXPERTISE", "Skill", _skill)
@@ -105,36 +109,36 @@ def _plan_card(card: Card, base: str) -> Iterator[PlannedPerson | Rejected]:
 
 
 class _Components:
-    """Collects the components of one card. Their command ids change with the card, so an edited card adds what
-    is new; what is held already is refused by its natural key."""
+    """Collects the components of one card."""
 
-    def __init__(self, card: Card, base: str, person_id: str) -> None:
+    def __init__(self, card: Card, edition: str, person_id: str) -> None:
         self._card = card
-        self._base = f"{base}:{_digest(card)}"
+        self._edition = edition
         self._person_id = person_id
         self.planned: list[PlannedCommand] = []
         self.refused: list[str] = []
 
     def read(self, name: str, component_type: str, parse: Callable[[Property], dict[str, Any]]) -> None:
         """Plan a component for each property of a name; the first with PREF=1 is the primary one."""
-        keys: set[str] = set()
+        keys: set[tuple[str, ...]] = set()
         has_primary = False
         for found in self._card.properties.get(name, ()):
+            is_primary = found.preference == 1 and not has_primary
             try:
                 data = parse(found)
+                added = self._added(component_type, data, is_primary)
             except UnfitError as unfit:
                 self.refused.append(str(unfit))
                 continue
-            key = repr(data.get("email") or data.get("phone") or data["name"].casefold())
-            if key in keys:  # people list an address once per use
-                continue
-            keys.add(key)
-            is_primary = found.preference == 1 and not has_primary
-            has_primary = has_primary or is_primary
-            index = len(self.planned)
-            self.planned.append(
-                add_component(self._base, index, self._person_id, component_type, data, is_primary=is_primary)
-            )
+            key = COMPONENT_TYPES[component_type].admit(added.data["data"]).natural_key()
+            if key not in keys:  # people list an address once per use
+                keys.add(key)
+                self.planned.append(added)
+                has_primary = has_primary or is_primary
+
+    def _added(self, component_type: str, data: dict[str, Any], is_primary: bool) -> PlannedCommand:
+        index = len(self.planned)
+        return add_component(self._edition, index, self._person_id, component_type, data, is_primary=is_primary)
 
 
 def _name(card: Card) -> dict[str, Any]:

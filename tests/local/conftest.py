@@ -21,7 +21,7 @@ Ended = Callable[..., bool]
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One running stack for the tests of a module; each leaves both servers running."""
-    with Stack(tmp_path_factory.mktemp("shared") / "data") as running:
+    with Stack(tmp_path_factory.mktemp("shared") / "dätä, of {all}") as running:
         yield running
 
 

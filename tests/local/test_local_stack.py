@@ -21,7 +21,10 @@ from local.stack import Endpoints, Stack, StackError
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Endpoints:
     """What a first stack on its folder was like; it kept one event under the name `kept`."""
-    with Stack(tmp_path_factory.mktemp("first") / "data") as first:
+    data = tmp_path_factory.mktemp("first") / "data"
+    (data / "kafka").mkdir(parents=True)
+    (data / "kafka" / "cluster_id").write_text("-a9LzT0GRzy1x8Qm0yq4Aw")  # one id of 64 begins so
+    with Stack(data) as first:
         asyncio.run(_keep_one(first.endpoints))
         return first.endpoints
 

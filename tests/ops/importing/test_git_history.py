@@ -2,14 +2,16 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.commands import Command
 from domain.ids import NS, derive
 from ops.importing.git_history import plan_git
-from ops.importing.plan import ImportSourceError, PlannedPerson, Rejected
+from ops.importing.plan import ImportSourceError, PlannedCommand, PlannedPerson, Rejected
 
 ADA = "Ada Formless <ada@example.org>"
 BOB = "Bob Sample <bob@example.org>"
@@ -102,12 +104,32 @@ def test_an_author_becomes_a_person_with_an_address_and_a_profile(repository: Re
     assert update.data["changes"] == {
         "contributions": 2,
         "languages": [
-            {"language": "Python", "lines": 3, "share": 75.0},
-            {"language": "Rust", "lines": 1, "share": 25.0},
+            {"language": "Python", "lines": 3, "share": 75},
+            {"language": "Rust", "lines": 1, "share": 25},
         ],
         "first_contribution": "2024-01-02",
         "last_contribution": "2024-01-03",
     }
+
+
+def test_the_edge_reads_every_planned_command(
+    repository: Repository, read_at_edge: Callable[[PlannedCommand], Command]
+) -> None:
+    repository.commit("Ada Formless <1+ada@users.noreply.github.com>", main_py="a\n", b_go="a\nb\n")
+    (person,) = plan(repository)
+    assert [read_at_edge(planned).id for planned in person.commands] == [
+        planned.command_id for planned in person.commands
+    ]
+
+
+def test_a_login_that_no_profile_can_hold_costs_the_profile_only(repository: Repository) -> None:
+    sha = repository.raw_commit(b"Ada Formless <a\tb@example.org>")
+    person, *rejected = plan_git(repository.path)
+    assert isinstance(person, PlannedPerson)
+    assert rejected == [
+        Rejected(sha, "email.address: email_local_part"),
+        Rejected(sha, "data.username: control_character"),
+    ]
 
 
 def test_ids_rest_on_the_first_commit_alone(repository: Repository) -> None:

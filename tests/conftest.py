@@ -1,0 +1,59 @@
+"""Real servers for every test that needs them: one embedded stack and one team of two workers for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from local.stack import Endpoints, Stack
+from ops.client import PersonClient
+from ops.up import start_team, stop_team
+from ops.workers import Worker
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared servers and workers keep their data."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def stack(data_folder: Path) -> Iterator[Stack]:
+    """A running nats-server and Kafka broker; nothing of the application is created in them."""
+    with Stack(data_folder / "stack") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def servers(stack: Stack) -> Endpoints:
+    """Addresses of the shared servers."""
+    return stack.endpoints
+
+
+@pytest.fixture(scope="session")
+def team(stack: Stack, data_folder: Path) -> Iterator[list[Worker]]:
+    """Two workers on the shared servers; both own partitions. A test that kills one must start it again."""
+    running = start_team(stack, 2, data_folder)
+    try:
+        yield running
+    finally:
+        stop_team(running)
+
+
+@pytest.fixture
+async def nc(servers: Endpoints) -> AsyncIterator[Client]:
+    """A plain NATS connection to the shared server."""
+    client = Client()
+    await client.connect(servers.nats_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def client(team: list[Worker], servers: Endpoints) -> AsyncIterator[PersonClient]:
+    """A client of the shared installation."""
+    async with PersonClient(servers.nats_url) as connected:
+        yield connected
