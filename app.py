@@ -149,7 +149,7 @@ class PersonApp(LaneApp):
         tables = self.worker_tables
         event_agents = [
             FoldPersons(tables.persons, tables.positions, self._log, self._letters),
-            ProjectSummary(tables.summary),
+            ProjectSummary(tables.summary, self._letters),
             ProjectTimeline(tables.timeline, self._log, self._letters),
         ]
         command_agents = [

@@ -5,21 +5,21 @@ announced after the append and the outcome row are durable; a command that comes
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from nats.aio.client import Client
 
 from agents.admit_command import REPLY_TO
-from agents.reading import EventLog
+from agents.containment import TRANSIENT
+from agents.reading import EventLog, dead_letter
 from bridge import headers
 from bridge.append import EntityAppend, EventMessage, append_each
-from bridge.dead_letters import DeadLetter, DeadLetters
+from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
-from config.streams import COMMANDS
 from domain.commands import Command, command_address, content_digest, read_command
 from domain.decide import AlreadyRecorded, decide
 from domain.events import Event, write_event
@@ -58,6 +58,8 @@ class PersonWork:
 
     row: PersonRow
     commands: list[Pending] = field(default_factory=list)
+    outdated: bool = False
+    """An append was refused: somebody knew more."""
 
 
 class DecidePerson(LaneAgent):
@@ -93,10 +95,10 @@ class DecidePerson(LaneAgent):
         repeated: list[tuple[Record, str, str]] = []
         for record in batch.records:
             address = command_address(record.value)
-            digest = content_digest(record.value)
             if address.command_id is None or address.person_id is None:
-                await self._dead_letter(record, "undecodable", f"{address.field}: {address.reason}")
+                await dead_letter(self._letters, self.name, record, "undecodable", f"{address.field}: {address.reason}")
                 continue
+            digest = content_digest(record.value)
             if address.command_id in pending or outcomes.find(view, address.command_id) is not None:
                 repeated.append((record, address.command_id, digest))
                 continue
@@ -106,6 +108,10 @@ class DecidePerson(LaneAgent):
                 one.command = _read(record)
             except Refused as refused:
                 one.outcome = Outcome.refused(refused, command_id=one.command_id)
+                continue
+            except headers.NotCarriedError as error:
+                await dead_letter(self._letters, self.name, record, "undecodable", str(error))
+                del pending[one.command_id]
                 continue
             person_id = one.command.person_id
             if person_id not in work:
@@ -144,8 +150,8 @@ class DecidePerson(LaneAgent):
         return appended if appended is not None and appended.person.version > folded.person.version else folded
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            groups = [(one, _decide_all(one)) for one in work]
+        for _ in range(MAX_ATTEMPTS):
+            groups = list(zip(work, await asyncio.gather(*map(self._decide, work)), strict=True))
             for one, (_, recorded) in groups:
                 for pending in recorded:
                     pending.outcome = await self._recorded_outcome(partition, one.row, pending)
@@ -160,14 +166,35 @@ class DecidePerson(LaneAgent):
             if not lost:
                 return
             for one in lost:
+                one.outdated = True
                 for pending in one.commands:
-                    pending.events, pending.outcome = (), None
-                if attempt == MAX_ATTEMPTS:
-                    for pending in one.commands:
-                        pending.outcome = Outcome.failed("conflict", command_id=pending.command_id)
-                else:
-                    one.row = await self._reread(one.row)
+                    pending.events, pending.outcome = (), Outcome.failed("conflict", command_id=pending.command_id)
             work = lost
+
+    async def _decide(self, work: PersonWork) -> tuple[PersonRow, list[Pending]]:
+        """Decide a person's commands; a refusal is given only on the newest state that the stream knows.
+
+        An append on an old state is refused by the server, but nothing checks a refusal: after a restart the table may lag.
+        """
+        try:
+            if work.outdated:
+                work.row = await self._reread(work.row)
+            decided = _decide_all(work)
+            if any(pending.outcome is not None for pending in work.commands):
+                newest = await self._reread(work.row)
+                if newest is not work.row:
+                    work.row = newest
+                    decided = _decide_all(work)
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            # A defect, or a stored event that cannot be read: this person's commands fail, the neighbours go on.
+            logger.exception("the commands of a person could not be decided")
+            for pending in work.commands:
+                await dead_letter(self._letters, self.name, pending.record, "handler_failed", type(error).__name__)
+                pending.events, pending.outcome = (), Outcome.failed("internal_error", command_id=pending.command_id)
+            return work.row, []
+        return decided
 
     def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
         self._appended[partition, row.person.person_id] = row
@@ -222,28 +249,15 @@ class DecidePerson(LaneAgent):
             announce.append((record, command_id, first.message))
             return
         reason = "id: was used before with different content"
-        await self._dead_letter(record, "undecodable", reason)
+        await dead_letter(self._letters, self.name, record, "undecodable", reason)
         refused = Refused("invalid_command", reason, field="id", rule="unique")
         # Only to this sender: under the command id stands the outcome of the first content.
         announce.append((record, "", Outcome.refused(refused, command_id=command_id).to_bytes()))
 
-    async def _dead_letter(self, record: Record, cause: str, reason: str) -> None:
-        await self._letters.store(
-            DeadLetter(
-                consumer=self.name,
-                source=COMMANDS,
-                sequence=headers.source_sequence(record.headers),
-                subject=record.headers[headers.SUBJECT].decode(),
-                cause=cause,
-                reason=reason,
-                data=record.value,
-            )
-        )
-
 
 def _read(record: Record) -> Command:
-    stored_at = datetime.fromtimestamp(int(record.headers[headers.STORED]) / 1e9, UTC)
-    return read_command(record.value, subject=record.headers[headers.SUBJECT].decode(), stored_at=stored_at)
+    subject, _ = headers.source(record.headers)
+    return read_command(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
 
 
 def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
@@ -252,6 +266,7 @@ def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
     recorded = []
     for pending in work.commands:
         assert pending.command is not None
+        pending.events, pending.outcome = (), None
         try:
             pending.events = decide(pending.command, person)
         except Refused as refused:

@@ -4,20 +4,16 @@ Guarantee: every event of a person is applied once, in order of its sequence; a 
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
+from agents.containment import contained
 from agents.reading import EventLog, StoredEvent, dead_letter, decoded
 from bridge.dead_letters import DeadLetters
-from domain.events import Undecodable
 from domain.evolve import SequenceGap, apply
 from lanes.agent import Batch, LaneAgent
-from lanes.record import Record
 from tables import persons
 from tables.persons import PersonRow, PersonsTable
 from tables.position import AppliedPositions
-
-logger = logging.getLogger(__name__)
 
 
 class FoldedPerson(NamedTuple):
@@ -67,28 +63,22 @@ class FoldPersons(LaneAgent):
 
     async def _fold(self, row: PersonRow, stored: list[StoredEvent]) -> PersonRow:
         for event, stream_sequence, record in stored:
-            try:
-                person = apply(row.person, event)
-                if person is not row.person:
-                    row = PersonRow(person, stream_sequence)
-            except SequenceGap:
-                row = await self._heal(row, record, stream_sequence)
-            except Exception as error:
-                # A pure fold that raises will raise again: this person waits, the others go on.
-                logger.exception("folding event %s failed", event.id)
-                await dead_letter(self._letters, self.name, record, "handler_failed", type(error).__name__)
+            async with contained(self._letters, self.name, record):
+                try:
+                    person = apply(row.person, event)
+                except SequenceGap:
+                    row = await self._healed(row, stream_sequence)
+                else:
+                    if person is not row.person:
+                        row = PersonRow(person, stream_sequence)
         return row
 
-    async def _heal(self, row: PersonRow, record: Record, stream_sequence: int) -> PersonRow:
-        try:
-            async for event, position in self._log.events(row.person.person_id, after=row.stream_sequence):
-                if position > stream_sequence:
-                    break
-                row = PersonRow(apply(row.person, event), position)
-        except Undecodable as error:
-            await dead_letter(self._letters, self.name, record, error.cause, error.reason)
-        except SequenceGap:
-            await dead_letter(self._letters, self.name, record, "handler_failed", "a sequence is missing in the stream")
+    async def _healed(self, row: PersonRow, stream_sequence: int) -> PersonRow:
+        """The row with everything that the stream holds up to a sequence; raises when that cannot be folded either."""
+        async for event, position in self._log.events(row.person.person_id, after=row.stream_sequence):
+            if position > stream_sequence:
+                break
+            row = PersonRow(apply(row.person, event), position)
         return row
 
 

@@ -4,9 +4,9 @@ Guarantee: entries of a person have no holes; a missing predecessor is read from
 
 from __future__ import annotations
 
-from agents.reading import EventLog, StoredEvent, dead_letter, decoded
+from agents.containment import contained
+from agents.reading import EventLog, StoredEvent, decoded
 from bridge.dead_letters import DeadLetters
-from domain.events import Undecodable
 from domain.views.timeline import timeline_entry
 from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
@@ -30,18 +30,15 @@ class ProjectTimeline(LaneAgent):
         view = batch.view(self._table.table)
         for stored in decoded(batch).by_person.values():
             for one in stored:
-                await self._add(view, one)
+                async with contained(self._letters, self.name, one.record):
+                    await self._add(view, one)
 
     async def _add(self, view: TableView, stored: StoredEvent) -> None:
-        event, stream_sequence, record = stored
+        event, stream_sequence, _ = stored
         if timeline.holds(view, event.person_id, event.sequence):
             return
         if event.sequence > 1 and not timeline.holds(view, event.person_id, event.sequence - 1):
-            try:
-                await self._heal(view, stored)
-            except Undecodable as error:
-                await dead_letter(self._letters, self.name, record, error.cause, error.reason)
-                return
+            await self._heal(view, stored)
         timeline.stage(view, timeline_entry(event), stream_sequence)
 
     async def _heal(self, view: TableView, stored: StoredEvent) -> None:

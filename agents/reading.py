@@ -51,10 +51,13 @@ def _decode(batch: Batch) -> DecodedBatch:
     unreadable: list[UnreadableRecord] = []
     last = 0
     for record in batch.records:
-        stream_sequence = headers.source_sequence(record.headers)
-        last = max(last, stream_sequence)
         try:
-            event = read_event(record.value, subject=record.headers[headers.SUBJECT].decode())
+            subject, stream_sequence = headers.source(record.headers)
+            last = max(last, stream_sequence)
+            event = read_event(record.value, subject=subject)
+        except headers.NotCarriedError as error:
+            unreadable.append(UnreadableRecord(record, Undecodable("undecodable", str(error))))
+            continue
         except Undecodable as error:
             unreadable.append(UnreadableRecord(record, error))
             continue
@@ -75,13 +78,13 @@ class EventLog:
 
 
 async def dead_letter(letters: DeadLetters, agent: str, record: Record, cause: str, reason: str) -> None:
-    """Store a record of person.events in the dead letters of an agent."""
+    """Store a record of a lane in the dead letters of an agent."""
     await letters.store(
         DeadLetter(
             consumer=agent,
-            source=record.headers[headers.STREAM].decode(),
-            sequence=headers.source_sequence(record.headers),
-            subject=record.headers[headers.SUBJECT].decode(),
+            source=record.headers.get(headers.STREAM, b"kafka").decode(errors="replace"),
+            sequence=headers.sequence_or(record.headers, record.offset),
+            subject=record.headers.get(headers.SUBJECT, b"").decode(errors="replace"),
             cause=cause,
             reason=reason,
             data=record.value,

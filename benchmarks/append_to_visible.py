@@ -200,10 +200,10 @@ async def catch_up(client: PersonClient, worker: Worker, events: int) -> CatchUp
         found = worker.page("/status")["positions"]
         return isinstance(found, dict) and all(found.get(str(p), 0) >= sequence for p, sequence in last.items())
 
-    before = sum(int(lane["records"]) for lane in worker.page("/status")["lanes"])  # type: ignore[attr-defined]
+    before = sum(int(lane["records"]) for lane in worker.page("/status")["lanes"])
     await asyncio.to_thread(_wait_for, reached, 300)
     seconds = time.perf_counter() - started
-    done = sum(int(lane["records"]) for lane in worker.page("/status")["lanes"]) - before  # type: ignore[attr-defined]
+    done = sum(int(lane["records"]) for lane in worker.page("/status")["lanes"]) - before
     used = _cpu_seconds(worker.process.pid) - cpu
     return CatchUp(done, round(seconds, 2), round(done / seconds), round(used / max(done, 1) * 1e6, 1))
 

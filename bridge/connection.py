@@ -19,14 +19,16 @@ async def connect(nc: Client, url: str, *, name: str) -> None:
     """Connect a client; raises BridgeError with what to do when no server answers."""
 
     async def on_error(error: Exception) -> None:
-        logger.warning("NATS: %s", error or type(error).__name__)
+        logger.log(logging.WARNING if connected else logging.DEBUG, "NATS: %s", error or type(error).__name__)
+
+    connected = False
 
     try:
         await nc.connect(
             url,
             name=name,
             connect_timeout=5,
-            max_reconnect_attempts=-1,
+            max_reconnect_attempts=1,
             reconnect_time_wait=1,
             ping_interval=5,
             pending_size=-1,
@@ -37,3 +39,6 @@ async def connect(nc: Client, url: str, *, name: str) -> None:
         raise BridgeError(
             f"no NATS server answers at {url} ({type(error).__name__}). Start it (`person up`) or set PERSON_NATS_URL."
         ) from error
+    # For ever from now on; nats-py would otherwise try for ever to connect the first time, too.
+    nc.options["max_reconnect_attempts"] = -1
+    connected = True

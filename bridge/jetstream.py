@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,10 +114,8 @@ class OrderedPull:
         """
         if not self._arrived:
             self._wake.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                pass
         if self._nc.stats["reconnects"] != self._connection_generation:
             # Deliveries in flight during the disconnect are lost; order is only kept by starting over.
             await self.start()

@@ -57,10 +57,10 @@ class LaneAgent(abc.ABC):
         records come again, in order. What can never succeed must be dead-lettered by the agent itself.
         """
 
-    async def committed(self, batch: Batch) -> None:
+    async def committed(self, batch: Batch) -> None:  # noqa: B027  # agents without announcements leave it empty
         """The cycle is durable: announce outcomes, wake readers. Must be idempotent; runs again after a crash."""
 
-    def forget(self, partition: int) -> None:
+    def forget(self, partition: int) -> None:  # noqa: B027  # agents without caches leave it empty
         """Drop whatever is cached for a partition: its rows may have changed elsewhere, or a cycle failed."""
 
 

@@ -41,7 +41,7 @@ class Lanes:
         self._changing = asyncio.Lock()
         self.on_started: list[PartitionsCallback] = []
         self.on_stopping: list[PartitionsCallback] = []
-        self.on_drained: Callable[[TP], None] = lambda tp: None
+        self.on_drained: Callable[[TP], object] = _ignore
         self._committable_at_stop: dict[TP, int] = {}
 
     def declare(self, topic: str, agents: Sequence[LaneAgent], *, max_batch: int) -> None:
@@ -127,3 +127,7 @@ class Lanes:
 
     def _drained(self, tp: TP) -> None:
         self.on_drained(tp)
+
+
+def _ignore(_tp: TP) -> None:
+    """Nobody pauses partitions yet."""

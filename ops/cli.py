@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +38,8 @@ def main() -> None:
       person get 5f0c4a3e-…                              the id that send printed
       person timeline 5f0c4a3e-…
     """
+    # A verb says in one line what a client library logs in several.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 @main.command()

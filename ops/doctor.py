@@ -42,7 +42,9 @@ async def _nats(settings: Settings) -> list[Finding]:
         await connect(nc, settings.nats_url, name="person doctor")
     except BridgeError as error:
         return [Finding("NATS", False, settings.nats_url, str(error))]
-    findings = [Finding("NATS", True, f"{settings.nats_url}, server {str(nc.connected_server_version).split()[-1].strip('v>')}")]
+    findings = [
+        Finding("NATS", True, f"{settings.nats_url}, server {str(nc.connected_server_version).split()[-1].strip('v>')}")
+    ]
     try:
         level = int((await api(nc, "INFO")).get("api", {}).get("level", 0))
         findings.append(

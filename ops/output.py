@@ -23,7 +23,7 @@ EXIT_CODES = {
     EXIT_NATS: "NATS cannot be reached, is configured otherwise or did not answer",
 }
 
-text = Console(highlight=False)
+text = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

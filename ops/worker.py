@@ -66,7 +66,18 @@ def run(settings: Settings, *, data: Path | None = None, port: int | None = None
         return code
     for name in Settings.model_fields:
         os.environ[f"PERSON_{name.upper()}"] = str(getattr(settings, name))
-    command = [sys.executable, "-m", "faust", "-A", "app", "--loop", "uvloop", "--datadir", str(settings.data_dir), "worker"]
+    command = [
+        sys.executable,
+        "-m",
+        "faust",
+        "-A",
+        "app",
+        "--loop",
+        "uvloop",
+        "--datadir",
+        str(settings.data_dir),
+        "worker",
+    ]
     command += ["--loglevel", settings.log_level]
     command += ["--web-host", settings.http_host, "--web-port", str(settings.http_port)]
     # The same process: a supervisor's signals and the process id stay valid.

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from local.processes import ChildProcess
 from ops.installation import WorkerProcess
@@ -77,11 +78,11 @@ class Worker:
         assert self._process is not None, "the worker was not started"
         return self._process
 
-    def page(self, path: str, timeout_s: float = 2.0) -> dict[str, object]:
+    def page(self, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
         """A JSON page of the worker; raises OSError while it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as reply:
-                body: dict[str, object] = json.load(reply)
+                body: dict[str, Any] = json.load(reply)
         except urllib.error.HTTPError as error:
             with error:
                 body = json.load(error)

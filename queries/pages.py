@@ -15,11 +15,11 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
     """Add the pages to the worker's web server."""
 
     @app.page("/livez")
-    async def livez(view: View, request: Request) -> Response:
+    async def livez(view: View, _request: Request) -> Response:
         return view.json({"ok": True})
 
     @app.page("/readyz")
-    async def readyz(view: View, request: Request) -> Response:
+    async def readyz(view: View, _request: Request) -> Response:
         checks = {
             "assigned": bool(tables.owned()),
             "recovered": app.tables.recovery.completed.is_set() and not app.rebalancing,
@@ -29,7 +29,7 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
         return view.json({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)
 
     @app.page("/status")
-    async def status(view: View, request: Request) -> Response:
+    async def status(view: View, _request: Request) -> Response:
         lanes: list[dict[str, Any]] = [
             {
                 "topic": lane.topic,

@@ -27,6 +27,7 @@ from queries.tables_of_worker import WorkerTables
 logger = logging.getLogger(__name__)
 
 SERVICE_VERSION = "0.1.0"
+REPLY_SLACK_S = 0.3
 RETRY_S = 0.05
 """How long to wait before asking again for the owner of a partition that is on its way to another worker."""
 
@@ -86,6 +87,8 @@ class QueryService:
             reply = await self._ask(endpoint, request.data)
         except QueryError as error:
             reply = refusal(error)
+        except TimeoutError:
+            reply = refusal(QueryError("timeout", "the answer took longer than timeout_ms"))
         except Exception:
             logger.exception("query %s failed", endpoint.name)
             reply = refusal(QueryError("internal_error", "the query failed; the worker's log says why"))
@@ -94,7 +97,7 @@ class QueryService:
     async def _ask(self, endpoint: Endpoint, data: bytes) -> bytes:
         query = parse(endpoint.request, data)
         partitions = endpoint.partitions(query, self._tables.partitions)
-        async with asyncio.timeout(query.timeout_ms / 1000 + 0.5):
+        async with asyncio.timeout(query.timeout_ms / 1000 + 2 * REPLY_SLACK_S):
             results = await asyncio.gather(
                 *(self._of_partition(endpoint, partition, query, data) for partition in partitions),
                 return_exceptions=endpoint.any_partition,
@@ -113,7 +116,8 @@ class QueryService:
                 raise QueryError("unavailable", "no worker owns the partition now", partition=partition)
             try:
                 body = orjson.dumps({"endpoint": endpoint.name, "partition": partition, "query": data.decode()})
-                reply = await self._nc.request(self._owner_subject(partition), body, timeout=left)
+                # The owner waits as long as we do; its answer still has to come back.
+                reply = await self._nc.request(self._owner_subject(partition), body, timeout=left + REPLY_SLACK_S)
             except (NoRespondersError, NatsTimeoutError):
                 await asyncio.sleep(RETRY_S)
                 continue

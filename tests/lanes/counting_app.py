@@ -1,0 +1,80 @@
+"""A small lane application for the tests: it counts how often each key came, in one table. Settings come from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import faust
+
+from lanes.agent import Batch, LaneAgent, register
+from lanes.app import LaneApp
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.record import Record
+from lanes.runtime import LaneSettings
+from lanes.table import LaneTable
+
+APP_ID = os.environ.get("TOY_ID", "toy")
+BOOTSTRAP = os.environ.get("TOY_KAFKA", "127.0.0.1:1")
+DATA = Path(os.environ.get("TOY_DATA", "build/toy"))
+TOPIC = f"{APP_ID}-words"
+WRITTEN_HERE = [b"own-%d" % number for number in range(20)]
+"""Keys that the worker writes itself and hands over when TOY_OWN is set."""
+
+
+class CountWords(LaneAgent):
+    """Counts keys; a record without a value removes its key."""
+
+    name = "count_words"
+
+    def __init__(self, table: LaneTable) -> None:
+        self.tables = (table,)
+
+    async def process(self, batch: Batch) -> None:
+        view = batch.view(self.tables[0])
+        for record in batch.records:
+            if record.value:
+                view.put(record.key, b"%d" % (int(view.get(record.key) or b"0") + 1))
+            else:
+                view.delete(record.key)
+
+    async def committed(self, batch: Batch) -> None:
+        """Tell the test which records are durable."""
+        with (DATA / "committed").open("a") as told:
+            told.writelines(f"{batch.partition} {record.offset}\n" for record in batch.records)
+
+
+app = LaneApp(
+    APP_ID,
+    broker=f"kafka://{BOOTSTRAP}",
+    store="rocksdb://",
+    datadir=str(DATA),
+    topic_partitions=2,
+    topic_disable_leader=True,
+    table_standby_replicas=0,
+    consumer_auto_offset_reset="earliest",
+    broker_session_timeout=6.0,
+    broker_heartbeat_interval=1.5,
+    broker_commit_interval=0.1,
+    broker_commit_every=10**9,
+    web_bind="127.0.0.1",
+    lane_settings=LaneSettings(),
+    producer=DurableProducer(BOOTSTRAP, client_id=APP_ID, max_batch_bytes=1 << 20),
+)
+table = LaneTable(app, "words", partitions=2, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
+agent = CountWords(table)
+app.lanes.declare(TOPIC, [agent], max_batch=100)
+raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+register(app, app.topic(TOPIC, schema=raw, partitions=2, internal=True), agent)
+
+
+async def write_and_hand_over(partitions: frozenset[int]) -> None:
+    """As ingress does: every record reaches the lane by hand-over and by the fetch."""
+    if 0 not in partitions or "TOY_OWN" not in os.environ:
+        return
+    for key in WRITTEN_HERE:
+        [[offset]] = await app.lane_producer.write([OutgoingBatch(TOPIC, 0, [OutgoingRecord(key, b"1", 0)])])
+        app.lanes.hand_over(TOPIC, 0, [Record(offset, key, b"1", {}, 0)])
+
+
+app.lanes.on_started.append(write_and_hand_over)

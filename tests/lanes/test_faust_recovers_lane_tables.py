@@ -1,0 +1,144 @@
+"""A lane table is Faust's: a worker that lost its data folder gets the same rows back from the changelog, by Faust's own recovery."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from rocksdict import Options, Rdict
+
+from bridge.topics import ensure_topics
+from config.topics import Topic
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.table import OFFSET_KEY
+from local.processes import ChildProcess
+from local.stack import Endpoints
+from ops.workers import free_port
+
+if TYPE_CHECKING:
+    from tests.lanes.conftest import ReadTopic
+
+ROOT = Path(__file__).parents[2]
+Rows = dict[int, dict[bytes, bytes]]
+
+
+class ToyWorker:
+    """The counting application as a child process."""
+
+    def __init__(self, app_id: str, servers: Endpoints, folder: Path) -> None:
+        self.topic = f"{app_id}-words"
+        self.changelog = f"{app_id}-words-changelog"
+        self.data = folder / "data"
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+            "TOY_ID": app_id,
+            "TOY_KAFKA": servers.kafka_bootstrap,
+            "TOY_DATA": str(self.data),
+        }
+        self._log = folder / "log"
+        self._process: ChildProcess | None = None
+
+    def start(self, **environment: str) -> None:
+        self.data.mkdir()
+        command = ["-m", "faust", "-A", "counting_app", "--datadir", str(self.data), "worker", "-l", "info"]
+        command += ["--web-port", str(free_port())]
+        environment = {**self._environment, **environment}
+        self._process = ChildProcess("toy", [sys.executable, *command], log=self._log, env=environment)
+        self._process.start()
+
+    def await_committed(self, count: int, what: str) -> list[tuple[int, int]]:
+        """Partition and offset of each durable record once there are `count`."""
+        assert self._process is not None
+        told = self.data / "committed"
+        deadline = time.monotonic() + 40
+        while True:
+            lines = told.read_text().splitlines() if told.exists() else []
+            if len(lines) >= count:
+                return [(int(partition), int(offset)) for partition, offset in map(str.split, lines)]
+            assert self._process.running, self._process.last_log_line
+            assert time.monotonic() < deadline, f"{what}: {len(lines)} of {count}, log {self._log.read_text()[-2000:]}"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def rows(self) -> Rows:
+        """What RocksDB holds, Faust's offset key left out."""
+        found = {partition: dict(self._database(partition)) for partition in (0, 1)}
+        return {partition: {k: v for k, v in rows.items() if k != OFFSET_KEY} for partition, rows in found.items()}
+
+    def offsets(self) -> list[int]:
+        """The changelog offsets that the databases say they have applied."""
+        return [int(dict(self._database(partition))[OFFSET_KEY]) for partition in (0, 1)]
+
+    def _database(self, partition: int) -> list[tuple[bytes, bytes]]:
+        [path] = self.data.rglob(f"words-{partition}.db")
+        database = Rdict(str(path), options=Options(raw_mode=True))
+        try:
+            return list(database.items())
+        finally:
+            database.close()
+
+
+@pytest.fixture
+async def toy(servers: Endpoints, unique: str, tmp_path: Path) -> Any:
+    worker = ToyWorker(unique, servers, tmp_path)
+    topics = [
+        Topic(worker.topic, 2, 1, {}),
+        Topic(worker.changelog, 2, 1, {"cleanup.policy": "compact"}),
+    ]
+    await ensure_topics(servers.kafka_bootstrap, topics)
+    yield worker
+    worker.stop()
+
+
+async def test_rows_are_the_same_after_the_data_folder_was_lost(
+    toy: ToyWorker, producer: DurableProducer, servers: Endpoints, read_topic: ReadTopic
+) -> None:
+    words = {0: [b"ada"] * 3 + [b"grace"] * 2 + [b"gone"], 1: [b"linus"] * 300}
+    for partition, keys in words.items():
+        await producer.write([OutgoingBatch(toy.topic, partition, [OutgoingRecord(key, b"1", 0) for key in keys])])
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(b"gone", None, 0)])])
+    expected = {0: {b"ada": b"3", b"grace": b"2"}, 1: {b"linus": b"300"}}
+
+    toy.start()
+    toy.await_committed(307, "counting")
+    toy.stop()
+    assert toy.rows() == expected
+    assert toy.offsets() == [(await read_topic(toy.changelog, partition))[-1].offset for partition in (0, 1)]
+    assert await _committed(servers, toy) == [7, 300]
+
+    shutil.rmtree(toy.data)
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(b"ada", b"1", 0)])])
+    toy.start(TOY_OWN="1")
+    # The record that came meanwhile, then those that the worker writes and hands over itself: each once.
+    told = toy.await_committed(21, "after the loss")
+    toy.stop()
+
+    assert told == [(0, offset) for offset in range(7, 28)]
+    assert toy.rows() == {
+        0: {**expected[0], b"ada": b"4", **{b"own-%d" % number: b"1" for number in range(20)}},
+        1: expected[1],
+    }
+    assert await _committed(servers, toy) == [28, 300]
+
+
+async def _committed(servers: Endpoints, toy: ToyWorker) -> list[int]:
+    """The group's committed offsets of the source topic."""
+    group = toy.topic.removesuffix("-words")
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(toy.topic, partition) for partition in (0, 1)]
+        consumer.assign(partitions)
+        return [(await consumer.committed(partition)) or 0 for partition in partitions]
+    finally:
+        await consumer.stop()

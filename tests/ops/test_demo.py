@@ -1,0 +1,93 @@
+"""`make demo` as a user runs it, and `person up` as an operator ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_the_demo_loses_nothing_and_leaves_nothing_behind() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.demo"], cwd=REPOSITORY, capture_output=True, text=True, timeout=170, check=False
+    )
+
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    report = json.loads((REPOSITORY / "build/demo.json").read_text())
+    assert (report["lost"], report["duplicated"], report["differences"]) == (0, 0, [])
+    assert report["persons"] >= 50
+    assert report["lifecycle"]["accepted"] == report["lifecycle"]["commands"]
+    assert report["lifecycle"]["takeover_seconds"] < 10
+    assert _processes_below(REPOSITORY / "build/demo") == []
+
+
+@pytest.mark.slow
+def test_up_writes_where_everything_is_and_ends_cleanly(tmp_path: Path) -> None:
+    up = subprocess.Popen(
+        [sys.executable, "-m", "ops.cli", "up", "--workers", "1", "--data", str(tmp_path / "data")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        found = tmp_path / "build/stack.json"
+        deadline = time.monotonic() + 60
+        while not found.exists():
+            assert up.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        stack = json.loads(found.read_text())
+        assert stack["nats_url"].startswith("nats://")
+        assert len(stack["workers"]) == 1
+        pids = [stack["nats_pid"], stack["kafka_pid"], stack["workers"][0]["pid"]]
+        assert all(_alive(pid) for pid in pids)
+
+        first_worker = stack["workers"][0]["pid"]
+        os.kill(first_worker, signal.SIGKILL)
+        while (again := json.loads(found.read_text())["workers"][0]["pid"]) == first_worker:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        pids[2] = again
+
+        up.send_signal(signal.SIGINT)
+        assert up.wait(30) == 0
+        assert not any(_alive(pid) for pid in pids)
+        assert not found.exists()
+    finally:
+        if up.poll() is None:
+            up.kill()
+            up.wait()
+        assert up.stderr is not None
+        up.stderr.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _processes_below(folder: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(folder) in command:
+                found.append(command)
+    return found
