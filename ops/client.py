@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -52,16 +52,22 @@ class CommandMessage:
     expected_version: int | None = None
     time: str | None = None
 
+    def with_id(self) -> CommandMessage:
+        """The same command with its id and time fixed, so that it can be sent again."""
+        now = self.time or datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        return replace(self, id=self.id or str(uuid_utils.uuid7()), time=now)
+
     def envelope(self) -> dict[str, Any]:
         """The CloudEvent; id and time are made here when they were not given."""
-        command_id = self.id or str(uuid_utils.uuid7())
+        sent = self.with_id()
+        command_id = sent.id
         body = {
             "specversion": "1.0",
             "id": command_id,
             "type": self.type,
             "dataversion": 1,
             "source": self.source,
-            "time": self.time or datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "time": sent.time,
             "datacontenttype": "application/json",
             "correlationid": command_id,
             "causationid": command_id,
