@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import faust
+from aiokafka.errors import KafkaError
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from agents.admit_command import command_router
 from agents.decide_person import DecidePerson
@@ -17,6 +20,7 @@ from agents.project_timeline import ProjectTimeline
 from agents.reading import EventLog
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
+from bridge.errors import BridgeError
 from bridge.ingress import IngressLane, KafkaRecord, Router, stop_all
 from bridge.routing import by_subject_tokens
 from bridge.streams import ensure_consumer, ensure_stream
@@ -97,10 +101,10 @@ class PersonApp(LaneApp):
         self._log = EventLog(self.nc)
         self.worker_tables = WorkerTables(
             partitions=settings.partitions,
-            persons=PersonsTable(self._table(persons.NAME), settings.cached_persons),
-            summary=SummaryTable(self._table(summary.NAME)),
-            timeline=TimelineTable(self._table(timeline.NAME)),
-            outcomes=OutcomesTable(self._table(outcomes.NAME)),
+            persons=PersonsTable(self._table(persons.NAME, persons.__doc__), settings.cached_persons),
+            summary=SummaryTable(self._table(summary.NAME, summary.__doc__)),
+            timeline=TimelineTable(self._table(timeline.NAME, timeline.__doc__)),
+            outcomes=OutcomesTable(self._table(outcomes.NAME, outcomes.__doc__)),
             positions=AppliedPositions(),
             log=self._log,
             owned=lambda: self.lanes.partitions,
@@ -113,20 +117,24 @@ class PersonApp(LaneApp):
 
     async def on_first_start(self) -> None:
         """Connect, create or check what must exist, and offer the queries, before Faust joins its group."""
+        try:
+            await self._connect()
+        except (BridgeError, KafkaError, NatsError) as error:
+            # One line for the operator instead of the stack of a service tree.
+            sys.exit(f"person worker: {error}")
+        await self.queries.start()
+        await super().on_first_start()
+
+    async def _connect(self) -> None:
         await connect(self.nc, self.settings.nats_url, name=f"{self.settings.app_id} worker {self.settings.http_port}")
         for declared in streams.streams(self.settings.partitions, self.settings.replicas):
             await ensure_stream(self.nc, declared)
         for stream, consumer in streams.ingress_consumers(self.settings.partitions):
             await ensure_consumer(self.nc, stream, consumer)
-        await ensure_topics(
-            self.settings.kafka_bootstrap,
-            topics.declared_by(self.settings),
-        )
+        await ensure_topics(self.settings.kafka_bootstrap, topics.declared_by(self.settings))
         await self.lane_producer.start()
         await self._ingress_producer.start()
-        await self.queries.start()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
-        await super().on_first_start()
 
     async def on_stop(self) -> None:
         """Withdraw the queries and disconnect after lanes and consumer have stopped."""
@@ -136,10 +144,11 @@ class PersonApp(LaneApp):
         if self.nc.is_connected:
             await self.nc.drain()
 
-    def _table(self, name: str) -> LaneTable:
+    def _table(self, name: str, about: str | None) -> LaneTable:
         return LaneTable(
             self,
             name,
+            about=(about or "").partition("\n")[0],
             partitions=self.settings.partitions,
             block_cache_bytes=self.settings.block_cache_bytes,
             write_buffer_bytes=self.settings.write_buffer_bytes,

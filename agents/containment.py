@@ -14,6 +14,7 @@ from agents.reading import dead_letter
 from bridge.dead_letters import DeadLetters
 from bridge.errors import BridgeError
 from domain.undecodable import Undecodable
+from lanes.failure import stack_of
 from lanes.record import Record
 
 logger = logging.getLogger(__name__)
@@ -35,5 +36,5 @@ async def contained(letters: DeadLetters, agent: str, record: Record) -> AsyncIt
     except Undecodable as error:
         await dead_letter(letters, agent, record, error.cause, error.reason)
     except Exception as error:
-        logger.exception("%s failed on the record at offset %s", agent, record.offset)
+        logger.error("%s failed on the record at offset %s: %s", agent, record.offset, stack_of(error))
         await dead_letter(letters, agent, record, "handler_failed", type(error).__name__)

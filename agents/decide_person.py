@@ -28,6 +28,7 @@ from domain.outcomes import Outcome, Position
 from domain.refusals import Refused
 from domain.subjects import event_subject, outcome_subject, person_filter
 from lanes.agent import Batch, LaneAgent
+from lanes.failure import stack_of
 from lanes.record import Record
 from lanes.table import TableView
 from tables import outcomes
@@ -189,7 +190,7 @@ class DecidePerson(LaneAgent):
             raise
         except Exception as error:
             # A defect, or a stored event that cannot be read: this person's commands fail, the neighbours go on.
-            logger.exception("the commands of a person could not be decided")
+            logger.error("the commands of a person could not be decided: %s", stack_of(error))
             for pending in work.commands:
                 await dead_letter(self._letters, self.name, pending.record, "handler_failed", type(error).__name__)
                 pending.events, pending.outcome = (), Outcome.failed("internal_error", command_id=pending.command_id)

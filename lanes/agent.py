@@ -81,8 +81,9 @@ def register(app: faust.App, topic: faust.TopicT, agent: LaneAgent) -> None:
     async def execution_by_lane(stream: faust.StreamT) -> None:
         raise NotImplementedError("lanes execute this agent")
 
-    execution_by_lane.__doc__ = type(agent).__doc__
     execution_by_lane.__module__ = type(agent).__module__
     execution_by_lane.__name__ = execution_by_lane.__qualname__ = agent.name
-    faust_agent = LaneExecutedAgent(execution_by_lane, app=app, name=f"agents.{agent.name}", channel=topic)
+    faust_agent = LaneExecutedAgent(
+        execution_by_lane, app=app, name=f"agents.{agent.name}", channel=topic, help=type(agent).__doc__
+    )
     app.agents[faust_agent.name] = faust_agent

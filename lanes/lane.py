@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from lanes.agent import Batch, LaneAgent
 from lanes.commit import group_commit
+from lanes.failure import stack_of
 from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.table import TableView
@@ -122,13 +123,14 @@ class Lane:
             try:
                 await self._cycle(records)
                 return
-            except Exception:
-                logger.exception(
-                    "lane %s[%s]: the cycle from offset %s failed; it is repeated in %.1f s",
+            except Exception as error:
+                logger.error(
+                    "lane %s[%s]: the cycle from offset %s failed and is repeated in %.1f s: %s",
                     self.topic,
                     self.partition,
                     records[0].offset,
                     backoff,
+                    stack_of(error),
                 )
                 for agent in self._agents:
                     agent.forget(self.partition)

@@ -21,6 +21,7 @@ class LaneTable:
         app: faust.App,
         name: str,
         *,
+        about: str = "",
         partitions: int,
         block_cache_bytes: int,
         write_buffer_bytes: int,
@@ -32,6 +33,7 @@ class LaneTable:
             key_type=bytes,
             value_type=bytes,
             schema=raw,
+            help=about,
             partitions=partitions,
             options={
                 "driver": "rocksdict",

@@ -20,6 +20,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.micro.request import Request
 from nats.micro.service import Service
 
+from lanes.failure import stack_of
 from queries.endpoints import ENDPOINTS, Endpoint
 from queries.frame import Query, QueryError, answer, parse, refusal
 from queries.tables_of_worker import WorkerTables
@@ -89,8 +90,8 @@ class QueryService:
             reply = refusal(error)
         except TimeoutError:
             reply = refusal(QueryError("timeout", "the answer took longer than timeout_ms"))
-        except Exception:
-            logger.exception("query %s failed", endpoint.name)
+        except Exception as error:
+            logger.error("query %s failed: %s", endpoint.name, stack_of(error))
             reply = refusal(QueryError("internal_error", "the query failed; the worker's log says why"))
         await request.respond(reply)
 
@@ -150,8 +151,8 @@ class QueryService:
                 body = answer(data, [position])
             except QueryError as error:
                 body = refusal(error)
-            except Exception:
-                logger.exception("query %s for another worker failed", endpoint.name)
+            except Exception as error:
+                logger.error("query %s for another worker failed: %s", endpoint.name, stack_of(error))
                 body = refusal(QueryError("internal_error", "the query failed; the owner's log says why"))
             await message.respond(body)
 

@@ -19,86 +19,87 @@ from lanes.agent import LaneExecutedAgent
 from lanes.app import LaneApp
 from lanes.consumer import LaneConsumer, LaneConsumerThread
 from lanes.table import OFFSET_KEY
+from local.stack import Endpoints
 
 PINNED = [
     (
         Consumer.getmany,
-        "",
+        "4b168d84882a70d6e3e2f9804430a63b92f8fd117d3187cbb4aeb54305bda34e",
         "LaneConsumer.getmany: what it does before it yields (flow, generation, active partitions) is repeated there",
     ),
     (
         Consumer._wait_next_records,
-        "",
+        "6218e1969a636b3ff504ad1b8e7ad58a113572e43d746cc96d684ed5153032c6",
         "LaneConsumer.getmany calls it: it must still return the fetch, or None, and the active partitions",
     ),
     (
         Consumer.wait_empty,
-        "",
+        "e4662fe24f094819add590b2d75f233840e77823b432aea6504539768572102f",
         "LaneConsumer.wait_empty stops lanes before it: it must still end with a commit and be called before a revocation",
     ),
     (
         Consumer._filter_tps_with_pending_acks,
-        "",
+        "f6f9239774234e7e230eee7c40c686421a66302be95e59c59a9109c2bba5fbd6",
         "LaneConsumer adds the lanes' partitions: it must still feed the commit",
     ),
     (
         Consumer._new_offset,
-        "",
+        "1d2c7ea89a7ad4f1a216c1d51936e569162cd66bd56f889e13fd29c910b58eb0",
         "LaneConsumer answers with the lane's committable offset: the result must still be the offset to commit, or None",
     ),
     (
         Consumer.verify_event_path,
-        "",
+        "a17e8f0610e1abcb03ac2a94f6fae3371ec988543b6fae4d889129d362c65f7a",
         "LaneConsumer leaves lane topics out of the livelock check: it must still be one call for each partition",
     ),
     (
         Consumer.on_buffer_full,
-        "",
+        "c8961679e0bcdce5c23b07143d687ec8814492012e176332552e81b8feb7862c",
         "LaneConsumer.getmany pauses a partition by it",
     ),
     (
         Consumer.on_buffer_drop,
-        "",
+        "4b57e8a418d5ad9c58632b13b58b377ae185855520fd1280870cf7141ac0d1d0",
         "LaneApp resumes a drained partition by it",
     ),
     (
         Consumer.perform_seek,
-        "",
+        "0e8c130ff4b0afd82c0be9c5fd831316e10febc62c94032833911096e156d7c6",
         "LaneConsumer.getmany returns to the committed offsets by it after a fetch that a rebalance overtook",
     ),
     (
         AIOKafkaConsumerThread._create_worker_consumer,
-        "",
+        "c2701bfc3e6f6cad95c2be36d6a255a86e2c57d18d36cc1082b5fb5c482d99d7",
         "LaneConsumerThread changes the long poll of what it returns: does a setting for fetch_max_wait_ms exist now?",
     ),
     (
         AIOKafkaConsumer.start,
-        "",
+        "2f1ba70443327538800d348e61042cdedd5a5e6306f40ebe1a06dddba7494c45",
         "LaneConsumerThread sets _fetch_max_wait_ms and _fetch_min_bytes, which must be read when the consumer starts",
     ),
     (
         App._new_transport,
-        "",
+        "42db531312dd776fc3937154a32f19eeb9ad7d4ebc2722a92d081a2d271baea1",
         "LaneApp._new_transport makes a LaneTransport: its arguments must be the same",
     ),
     (
         Agent.on_start,
-        "",
+        "d5e0bf83f5cd5cef1fcec159fe0962bdd18da81c4abdc01cffc11483706d240a",
         "LaneExecutedAgent.on_start subscribes the topic instead of starting actors",
     ),
     (
         Agent.on_stop,
-        "",
+        "aa6a7463a907344cb2e5b6572b4b49142bf48529fe27f488ca6b815906ef9265",
         "LaneExecutedAgent.on_stop has no actors to stop",
     ),
     (
         Store._db_for_partition,
-        "",
+        "cb7e67d5f9efc4bced7b7ab09a55fe717c352daad5b693594e3f7ca52a98787f",
         "LaneTable.database opens a partition by it",
     ),
     (
         Store.set_persisted_offset,
-        "",
+        "b4c811926678346ebb8c40486dbc46d0fbac2bbeaa592384bd955112556acf45",
         "group_commit writes the offset key in this format",
     ),
 ]
@@ -122,11 +123,15 @@ def test_the_versions_are_those_that_lanes_were_written_for() -> None:
     assert version("aiokafka") == aiokafka.__version__ == "0.14.0"
 
 
-@pytest.mark.parametrize(("overridden", "pinned", "check"), PINNED, ids=lambda value: getattr(value, "__qualname__", ""))
+@pytest.mark.parametrize(
+    ("overridden", "pinned", "check"), PINNED, ids=lambda value: getattr(value, "__qualname__", "")
+)
 def test_the_source_that_lanes_rely_on_is_the_pinned_one(overridden: Any, pinned: str, check: str) -> None:
     found = hashlib.sha256(inspect.getsource(overridden).encode()).hexdigest()
 
-    assert found == pinned, f"{overridden.__module__}.{overridden.__qualname__} changed. Check: {check}. Then pin {found}"
+    assert found == pinned, (
+        f"{overridden.__module__}.{overridden.__qualname__} changed. Check: {check}. Then pin {found}"
+    )
 
 
 @pytest.mark.parametrize(("ours", "name"), OVERRIDES, ids=lambda value: getattr(value, "__name__", value))
@@ -139,27 +144,15 @@ def test_the_offset_key_is_that_of_the_store() -> None:
     assert Store.offset_key == OFFSET_KEY
 
 
-@pytest.mark.parametrize("setting", ["fetch_max_wait_ms", "fetch_min_bytes"])
-async def test_a_starting_consumer_reads_what_lanes_have_set(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, Any] = {}
+@pytest.mark.parametrize("setting", ["_fetch_max_wait_ms", "_fetch_min_bytes"])
+async def test_a_starting_consumer_reads_what_lanes_have_set(setting: str, servers: Endpoints) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap)
+    assert getattr(consumer, setting) != 77
+    setattr(consumer, setting, 77)
 
-    class Started(Exception):  # noqa: N818  # no error, the end of what is tested
-        pass
-
-    def fetcher(*_: Any, **settings: Any) -> None:
-        given.update(settings)
-        raise Started
-
-    async def nothing(*_: Any) -> None:
-        pass
-
-    monkeypatch.setattr("aiokafka.consumer.consumer.Fetcher", fetcher)
-    consumer = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
-    monkeypatch.setattr(consumer._client, "bootstrap", nothing)
-    monkeypatch.setattr(consumer, "_wait_topics", nothing)
-    setattr(consumer, f"_{setting}", 77)
-
-    with pytest.raises(Started):
-        await consumer.start()
-
-    assert given[setting] == 77
+    await consumer.start()
+    try:
+        await consumer.topics()  # aiokafka cannot be stopped before its tasks have begun
+        assert getattr(consumer._fetcher, setting) == 77
+    finally:
+        await consumer.stop()

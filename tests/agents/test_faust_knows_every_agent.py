@@ -1,0 +1,21 @@
+"""`faust agents` shows the whole application: every agent by its name, with the topic that it folds."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "faust", "-A", "app", "--datadir", str(tmp_path), "agents"]
+    shown = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
+
+    assert shown.returncode == 0, shown.stderr
+    assert dict(re.findall(r"@agents\.(\w+)\s*\|\s*([\w.]+)", shown.stdout)) == {
+        "decide_person": "person.commands",
+        "fold_persons": "person.events",
+        "project_summary": "person.events",
+        "project_timeline": "person.events",
+    }
