@@ -11,11 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from aiokafka.errors import KafkaError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bridge.errors import BridgeError
 from bridge.headers import kafka_headers
 from bridge.jetstream import Delivery, OrderedPull
 
@@ -113,11 +111,14 @@ class IngressLane:
                         backoff = FIRST_BACKOFF_S
                         self.last_error = None
                 await self._acknowledge()
-            except (BridgeError, KafkaError, NatsError, TimeoutError, OSError) as error:
+            except Exception as error:
+                # Whatever it was, the way on is the same; giving up would stop the partition in silence.
                 if self._stopping:
                     return
                 self.last_error = type(error).__name__
-                logger.warning("ingress %s stopped (%s) and resumes in order in %.1f s", self.name, error, backoff)
+                logger.warning(
+                    "ingress %s stopped (%s) and resumes in order in %.1f s", self.name, self.last_error, backoff
+                )
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, LAST_BACKOFF_S)
             finally:

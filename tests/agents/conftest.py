@@ -1,0 +1,251 @@
+"""The agents of the application in lanes of their own: the real streams, tables of their own, records as ingress would carry them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+import orjson
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from agents.decide_person import DecidePerson
+from agents.fold_persons import FoldPersons
+from agents.project_summary import ProjectSummary
+from agents.project_timeline import ProjectTimeline
+from agents.reading import EventLog
+from bridge import read
+from bridge.append import EntityAppend, EventMessage, append
+from bridge.dead_letters import DeadLetters
+from bridge.headers import kafka_headers
+from bridge.jetstream import Delivery
+from bridge.streams import ensure_stream
+from bridge.topics import ensure_topics
+from config import streams, topics
+from config.settings import Settings
+from domain.commands import read_command
+from domain.decide import decide
+from domain.events import Event, write_event
+from domain.evolve import apply
+from domain.partitions import partition_of
+from domain.person import Person
+from domain.subjects import event_subject, person_filter
+from lanes.agent import LaneAgent
+from lanes.lane import Lane
+from lanes.producer import DurableProducer
+from lanes.record import Record
+from lanes.table import LaneTable
+from local.stack import Endpoints
+from ops.client import REPLY_TO, CommandMessage
+from tables.outcomes import OutcomesTable
+from tables.persons import PersonsTable
+from tables.position import AppliedPositions
+from tables.summary import SummaryTable
+from tables.timeline import TimelineTable
+
+PARTITIONS = 8
+P = 3
+"""The partition of every person of these tests, unless a test says otherwise."""
+
+
+class Persons:
+    """Persons of partition P in the real event stream, written there without any worker."""
+
+    def __init__(self, nc: Client) -> None:
+        self.nc = nc
+
+    @staticmethod
+    def new() -> str:
+        """The id of a person that nobody knows yet."""
+        while partition_of(person_id := str(uuid.uuid4()), PARTITIONS) != P:
+            pass
+        return person_id
+
+    async def append(self, person_id: str, *names: str) -> list[Event]:
+        """Decide and append: creation under the first name, or one change of name per name."""
+        person, last = Person.new(person_id), 0
+        async for event, position in EventLog(self.nc).events(person_id):
+            person, last = apply(person, event), position
+        events: list[Event] = []
+        for name in names:
+            message = create(person_id, name) if not person.exists else rename(person_id, name)
+            now = datetime.now(UTC)
+            command = read_command(orjson.dumps(message.envelope()), subject=message.type, stored_at=now)
+            for event in decide(command, person):
+                person = apply(person, event)
+                events.append(event)
+        messages = [EventMessage(event_subject(event), write_event(event), event.id) for event in events]
+        await append(self.nc, [EntityAppend(person_filter(person_id), last, messages)])
+        return events
+
+    async def append_raw(self, person_id: str, data: bytes, subject: str = "person.events.identity.updated") -> int:
+        """Append bytes that nobody has checked, under a valid subject; returns their stream sequence."""
+        reply = await self.nc.request(f"{subject}.{person_id}", data, timeout=5)
+        sequence: int = orjson.loads(reply.data)["seq"]
+        return sequence
+
+    async def stored(self, *person_ids: str) -> list[Record]:
+        """All records of the persons as ingress would write them, in stream order, offsets from 0."""
+        found = [
+            message
+            for person_id in person_ids
+            async for message in read.messages(self.nc, streams.EVENTS, person_filter(person_id))
+        ]
+        return [
+            carried(streams.EVENTS, message.subject, message.data, message.stream_sequence, offset)
+            for offset, message in enumerate(sorted(found, key=lambda one: one.stream_sequence))
+        ]
+
+    async def sequences(self, person_id: str) -> list[int]:
+        """The sequences of a person's events as they are stored."""
+        return [event.sequence async for event, _ in EventLog(self.nc).events(person_id)]
+
+    async def letters(self, part: str) -> list[tuple[str, str, bytes]]:
+        """Consumer, cause and bytes of the dead letters whose bytes hold a text."""
+        found = []
+        async for message in read.messages(self.nc, streams.DEAD_LETTERS, "person.dlq.>"):
+            if part.encode() in message.data:
+                _, _, consumer, cause = message.subject.split(".")
+                found.append((consumer, cause, message.data))
+        return found
+
+
+class Worker:
+    """The tables of one worker and its lanes for partition P."""
+
+    def __init__(self, nc: Client, app: faust.App, producer: DurableProducer, inbox: str) -> None:
+        self.nc = nc
+        self.inbox = inbox
+        self.outcomes_seen: list[dict[str, Any]] = []
+        self._tables = {name: self._table(app, name) for name in topics.TABLES}
+        self.persons = PersonsTable(self._tables["persons"], 100)
+        self.summary = SummaryTable(self._tables["summary"])
+        self.timeline = TimelineTable(self._tables["timeline"])
+        self.outcomes = OutcomesTable(self._tables["outcomes"])
+        self.positions = AppliedPositions()
+        self.log = EventLog(nc)
+        self._letters = DeadLetters(nc, "person.dlq")
+        self._producer = producer
+        self._offset = 0
+        self._sequence = random.getrandbits(40)
+
+    def event_agents(self) -> list[LaneAgent]:
+        return [
+            FoldPersons(self.persons, self.positions, self.log, self._letters),
+            ProjectSummary(self.summary, self._letters),
+            ProjectTimeline(self.timeline, self.log, self._letters),
+        ]
+
+    def decider(self) -> DecidePerson:
+        return DecidePerson(self.outcomes, self.persons, self.nc, self.log, self._letters, remembered=100)
+
+    async def run(self, agents: Sequence[LaneAgent], records: Sequence[Record]) -> None:
+        """One lane takes the records in one cycle and commits them."""
+        lane = Lane("topic", P, agents, self._producer, max_batch=900, max_backlog=1000, on_drained=lambda: None)
+        numbered = [record._replace(offset=self._offset + index) for index, record in enumerate(records)]
+        self._offset += len(records)
+        lane.start(None)
+        try:
+            lane.deliver(numbered)
+            async with asyncio.timeout(10):
+                while lane.committable != self._offset:  # noqa: ASYNC110  # a lane tells nobody that it has committed
+                    await asyncio.sleep(0.005)
+        finally:
+            await lane.stop(1.0)
+        await self.nc.flush()
+
+    async def fold(self, records: Sequence[Record]) -> None:
+        """Run the three agents of person.events on records."""
+        await self.run(self.event_agents(), records)
+
+    async def decide(self, *commands: CommandMessage, decider: DecidePerson | None = None) -> list[dict[str, Any]]:
+        """Run decide_person on commands, all in one cycle; returns the outcomes in the order of the answers."""
+        self.outcomes_seen.clear()
+        records = []
+        for command in commands:
+            self._sequence += 1
+            data = orjson.dumps(command.envelope())
+            headers = {REPLY_TO: self.inbox}
+            records.append(carried(streams.COMMANDS, command.type, data, self._sequence, 0, headers))
+        await self.run([decider or self.decider()], records)
+        async with asyncio.timeout(5):
+            while len(self.outcomes_seen) < len(commands):  # noqa: ASYNC110  # answers come by a callback
+                await asyncio.sleep(0.005)
+        return list(self.outcomes_seen)
+
+    def rows(self) -> dict[str, list[tuple[bytes, bytes]]]:
+        """Every row of every table."""
+        return {name: list(table.rows(P)) for name, table in self._tables.items()}
+
+    def forget_outcomes(self) -> None:
+        """Lose the rows of table outcomes, as a crash between append and commit does."""
+        table = self._tables["outcomes"]
+        for key, _ in list(table.rows(P)):
+            table.database(P).delete(key)
+
+    async def on_outcome(self, message: Msg) -> None:
+        self.outcomes_seen.append(orjson.loads(message.data))
+
+    def close(self) -> None:
+        for table in self._tables.values():
+            for database in table.faust_table.data._dbs.values():
+                database.close()
+
+    @staticmethod
+    def _table(app: faust.App, name: str) -> LaneTable:
+        return LaneTable(app, name, partitions=PARTITIONS, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
+
+
+@pytest.fixture
+async def persons(nc: Client) -> Persons:
+    """The streams of the application exist; no worker is needed."""
+    for declared in streams.streams(PARTITIONS, 1):
+        await ensure_stream(nc, declared)
+    return Persons(nc)
+
+
+@pytest.fixture
+async def worker(nc: Client, servers: Endpoints, persons: Persons, tmp_path: Path) -> AsyncIterator[Worker]:
+    """Empty tables with changelogs of their own."""
+    app_id = f"t{uuid.uuid4().hex[:10]}"
+    changelogs = [one for one in topics.declared_by(Settings(app_id=app_id)) if one.name.startswith(app_id)]
+    await ensure_topics(servers.kafka_bootstrap, changelogs)
+    app = faust.App(app_id, broker=f"kafka://{servers.kafka_bootstrap}", store="rocksdb://", datadir=str(tmp_path))
+    producer = DurableProducer(servers.kafka_bootstrap, client_id=app_id, max_batch_bytes=1 << 20)
+    one = Worker(nc, app, producer, nc.new_inbox())
+    answers = await nc.subscribe(one.inbox, cb=one.on_outcome)
+    try:
+        yield one
+    finally:
+        await answers.unsubscribe()
+        await producer.stop()
+        one.close()
+
+
+def carried(
+    stream: str, subject: str, data: bytes, sequence: int, offset: int, headers: dict[str, str] | None = None
+) -> Record:
+    """A stored message as ingress writes it to Kafka and a lane sees it."""
+    now_ns = int(datetime.now(UTC).timestamp() * 1e9)
+    delivery = Delivery(subject, data, headers or {}, sequence, 1, now_ns, "")
+    key = subject.split(".")[-1].encode()
+    return Record(offset, key, data, dict(kafka_headers(stream, delivery)), now_ns // 1_000_000)
+
+
+def create(person_id: str, name: str, command_id: str | None = None) -> CommandMessage:
+    """Create a person."""
+    data = {"name": {"given_names": [name]}, "source": "tests"}
+    return CommandMessage("person.commands.create", data, person_id, id=command_id)
+
+
+def rename(person_id: str, name: str, command_id: str | None = None, expected: int | None = None) -> CommandMessage:
+    """Change the name of a person."""
+    data = {"name": {"given_names": [name]}}
+    return CommandMessage("person.commands.update", data, person_id, id=command_id, expected_version=expected)
