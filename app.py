@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import faust
@@ -126,7 +127,8 @@ class PersonApp(LaneApp):
         await super().on_first_start()
 
     async def _connect(self) -> None:
-        await connect(self.nc, self.settings.nats_url, name=f"{self.settings.app_id} worker {self.settings.http_port}")
+        name = f"{self.settings.app_id} worker {self.settings.http_port}"
+        await connect(self.nc, self.settings.nats_url, name=name, on_closed=self._connection_closed)
         for declared in streams.streams(self.settings.partitions, self.settings.replicas):
             await ensure_stream(self.nc, declared)
         for stream, consumer in streams.ingress_consumers(self.settings.partitions):
@@ -143,6 +145,13 @@ class PersonApp(LaneApp):
         await self._ingress_producer.stop()
         if self.nc.is_connected:
             await self.nc.drain()
+
+    def _connection_closed(self) -> None:
+        if not self.should_stop:
+            # A worker without NATS holds partitions and serves nobody. Nothing is lost by ending at once: lanes commit
+            # only what is durable, and the supervisor starts a new worker.
+            self.log.critical("the connection to NATS was closed for good; the worker ends")
+            os._exit(1)
 
     def _table(self, name: str, about: str | None) -> LaneTable:
         return LaneTable(

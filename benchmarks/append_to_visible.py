@@ -58,7 +58,7 @@ class OpenLoop:
 
 @dataclass
 class CatchUp:
-    """One catch-up run of a worker that starts behind with empty tables."""
+    """One catch-up run of a worker that starts behind."""
 
     events: int
     seconds: float
@@ -190,7 +190,7 @@ async def fill(client: PersonClient, events: int) -> dict[int, int]:
 
 
 async def catch_up(client: PersonClient, worker: Worker, events: int) -> CatchUp:
-    """Fill the stream, then start a worker with empty tables and wait until it has applied everything."""
+    """Fill the stream, then start the worker again and wait until it has applied everything."""
     last = await fill(client, events)
     worker.start()
     await asyncio.to_thread(worker.await_ready)

@@ -5,6 +5,7 @@ A publish that is buffered during a disconnect lands after its caller was told t
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -15,8 +16,15 @@ from bridge.errors import BridgeError
 logger = logging.getLogger(__name__)
 
 
-async def connect(nc: Client, url: str, *, name: str) -> None:
-    """Connect a client; raises BridgeError with what to do when no server answers."""
+async def connect(nc: Client, url: str, *, name: str, on_closed: Callable[[], None] | None = None) -> None:
+    """Connect a client; raises BridgeError with what to do when no server answers.
+
+    `on_closed` is called when the connection ends for good, which reconnecting cannot mend (a protocol violation).
+    """
+
+    async def closed() -> None:
+        if connected and on_closed is not None:
+            on_closed()
 
     async def on_error(error: Exception) -> None:
         logger.log(logging.WARNING if connected else logging.DEBUG, "NATS: %s", error or type(error).__name__)
@@ -34,6 +42,7 @@ async def connect(nc: Client, url: str, *, name: str) -> None:
             pending_size=-1,
             allow_reconnect=True,
             error_cb=on_error,
+            closed_cb=closed,
         )
     except (NatsError, OSError, NoServersError) as error:
         raise BridgeError(

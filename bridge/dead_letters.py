@@ -5,6 +5,7 @@ stream's duplicate window. Header texts hold codes, coordinates and field names 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -37,8 +38,9 @@ class DeadLetters:
 
     async def store(self, letter: DeadLetter) -> None:
         """Store one letter under `<prefix>.<consumer>.<cause>`; raises BridgeError when the stream refuses it."""
+        digest = hashlib.sha256(letter.data).hexdigest()[:16]
         headers = {
-            "Nats-Msg-Id": f"{letter.consumer}:{letter.source}:{letter.sequence}",
+            "Nats-Msg-Id": f"{letter.consumer}:{letter.source}:{letter.sequence}:{digest}",
             "Dead-Letter-Consumer": letter.consumer,
             "Dead-Letter-Cause": letter.cause,
             "Dead-Letter-Reason": letter.reason,

@@ -136,7 +136,8 @@ class OrderedPull:
                 return deliveries
             self._expected += 1
             deliveries.append(delivery)
-        await self._ask_when_low()
+        if self._subscription is not None:
+            await self._ask_when_low()
         return deliveries
 
     async def acknowledge(self, delivery: Delivery) -> None:

@@ -40,6 +40,8 @@ def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
             **common,
             "name": COMMANDS,
             "subjects": ["person.commands.>"],
+            # Below the server's max_payload, so that a dead letter, which adds headers, always fits.
+            "max_msg_size": 4 << 20,
             "max_age": 0,
             "max_msgs": -1,
             "max_bytes": -1,

@@ -38,16 +38,18 @@ class DurableProducer:
         self._max_batch_bytes = max_batch_bytes
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect; raises the client's error when no broker answers."""
         await self._session()
 
     async def stop(self) -> None:
-        """Send what is buffered and disconnect."""
+        """Send what is buffered and disconnect, sessions of failed writes included."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        await asyncio.gather(*self._closing)
 
     async def write(self, batches: Iterable[OutgoingBatch]) -> list[list[int]]:
         """Write all batches and return, per batch, the offsets of its records.
@@ -55,24 +57,26 @@ class DurableProducer:
         Batches for several partitions share produce requests. Raises the first error of the client; records of other
         partitions may have been stored then, so the caller's effect must be idempotent.
         """
+        outgoing = list(batches)
         producer = await self._session()
         acks: list[tuple[int, int, asyncio.Future[object]]] = []
         try:
-            for index, outgoing in enumerate(batches):
-                for count, ack in await self._enqueue(producer, outgoing):
+            for index, batch in enumerate(outgoing):
+                for count, ack in await self._enqueue(producer, batch):
                     acks.append((index, count, ack))
             done = await asyncio.gather(*(ack for _, _, ack in acks), return_exceptions=True)
-        except BaseException:
+        except BaseException as error:
             for _, _, ack in acks:
                 ack.add_done_callback(_retrieve)
+            if isinstance(error, Exception):
+                # After a fatal error the client refuses whatever is enqueued.
+                self._abandon(producer)
             raise
-        offsets: list[list[int]] = []
+        offsets: list[list[int]] = [[] for _ in outgoing]
         for (index, count, _), result in zip(acks, done, strict=True):
             if isinstance(result, BaseException):
-                await self._abandon(producer)
+                self._abandon(producer)
                 raise result
-            while len(offsets) <= index:
-                offsets.append([])
             first: int = result.offset  # type: ignore[attr-defined]  # aiokafka's RecordMetadata has no stubs
             offsets[index].extend(range(first, first + count))
         return offsets
@@ -127,10 +131,12 @@ class DurableProducer:
                     self._producer = producer
         return self._producer
 
-    async def _abandon(self, producer: AIOKafkaProducer) -> None:
+    def _abandon(self, producer: AIOKafkaProducer) -> None:
         if self._producer is producer:
             self._producer = None
-            asyncio.get_running_loop().create_task(_close_quietly(producer))
+            closing = asyncio.get_running_loop().create_task(_close_quietly(producer))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
 
 async def _close_quietly(producer: AIOKafkaProducer) -> None:

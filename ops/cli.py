@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from bridge.errors import BridgeError
 from config.settings import Settings
+from config.version import VERSION
 from domain.values.person_name import PersonName
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
@@ -27,7 +28,7 @@ as_json_option = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option("0.1.0", prog_name="person")
+@click.version_option(VERSION, prog_name="person")
 def main() -> None:
     """A pure event-driven Person domain on NATS JetStream, Kafka and Faust.
 
@@ -123,7 +124,10 @@ def send(
     if not isinstance(body, dict):
         output.fail(output.EXIT_USAGE, "--data must be a JSON object", as_json=as_json)
     if name is not None:
-        body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
+        try:
+            body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
+        except ValidationError as error:
+            output.fail(output.EXIT_USAGE, f"--name: {error.errors(include_input=False)[0]['type']}", as_json=as_json)
     if reason is not None:
         body["reason"] = reason
     full = command if command.startswith("person.commands.") else f"person.commands.{command}"

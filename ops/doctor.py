@@ -18,8 +18,8 @@ from config import streams, topics
 from config.settings import Settings
 
 MIN_FREE_BYTES = 1 << 30
-MIN_API_LEVEL = 3
-"""JetStream API level of nats-server 2.12, the first with atomic batches."""
+MIN_API_LEVEL = 4
+"""JetStream API level of nats-server 2.14, the first that resets consumers."""
 
 
 class Finding(NamedTuple):
@@ -52,7 +52,7 @@ async def _nats(settings: Settings) -> list[Finding]:
                 "JetStream",
                 level >= MIN_API_LEVEL,
                 f"API level {level}",
-                "atomic batches need nats-server 2.12 or newer",
+                "ingress resets consumers, which needs nats-server 2.14 or newer",
             )
         )
         for declared in streams.streams(settings.partitions, settings.replicas):

@@ -19,6 +19,7 @@ CHECK_S = 0.25
 def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    data = data.resolve()
     started = time.monotonic()
     team: list[Worker] = []
     try:

@@ -55,8 +55,8 @@ class GetTimeline(Query):
     """get_timeline: the entries of one person."""
 
     person_id: PersonId
-    from_: datetime | None = Field(None, alias="from")
-    to: datetime | None = None
+    from_: AwareDatetime | None = Field(None, alias="from")
+    to: AwareDatetime | None = None
     types: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     order: Literal["asc", "desc"] = "desc"
@@ -142,6 +142,8 @@ class Endpoint:
     request: type[Query]
     partitions: Callable[[Any, int], Sequence[int]]
     answer: Callable[[WorkerTables, int, Any], Awaitable[Any]]
+    streams: bool = False
+    """Answers with `stream: true` in messages of a bounded number of items."""
     any_partition: bool = False
     """The first partition that knows the answer gives it; otherwise lists of all partitions are joined."""
 
@@ -164,7 +166,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     for endpoint in (
         Endpoint("get_by_id", GetById, _of_person, get_by_id),
         Endpoint("get_projection", GetProjection, _of_keys, get_projection),
-        Endpoint("get_timeline", GetTimeline, _of_person, get_timeline),
+        Endpoint("get_timeline", GetTimeline, _of_person, get_timeline, streams=True),
         Endpoint("get_outcome", GetOutcome, _everywhere, get_outcome, any_partition=True),
     )
 }

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.refusals import QUERY_ERROR_CODES
 
 MAX_TIMEOUT_MS = 10_000
+ITEMS_PER_MESSAGE = 100
+END_OF_STREAM = b""
+"""The message that ends a streamed answer."""
 
 
 class QueryError(Exception):
@@ -70,6 +73,12 @@ def parse(model: type[Q], data: bytes) -> Q:
 def answer(data: object, position: Sequence[Mapping[str, int]]) -> bytes:
     """A successful reply."""
     return orjson.dumps({"ok": True, "data": data, "position": list(position)})
+
+
+def items(rows: Sequence[object]) -> list[bytes]:
+    """A successful reply in several messages, numbered from 0; END_OF_STREAM follows them."""
+    chunks = [rows[start : start + ITEMS_PER_MESSAGE] for start in range(0, len(rows), ITEMS_PER_MESSAGE)]
+    return [orjson.dumps({"ok": True, "items": chunk, "n": number}) for number, chunk in enumerate(chunks)]
 
 
 def refusal(error: QueryError) -> bytes:

@@ -20,14 +20,14 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.micro.request import Request
 from nats.micro.service import Service
 
+from config.version import VERSION
 from lanes.failure import stack_of
 from queries.endpoints import ENDPOINTS, Endpoint
-from queries.frame import Query, QueryError, answer, parse, refusal
+from queries.frame import END_OF_STREAM, Query, QueryError, answer, items, parse, refusal
 from queries.tables_of_worker import WorkerTables
 
 logger = logging.getLogger(__name__)
 
-SERVICE_VERSION = "0.1.0"
 REPLY_SLACK_S = 0.3
 RETRY_S = 0.05
 """How long to wait before asking again for the owner of a partition that is on its way to another worker."""
@@ -47,7 +47,7 @@ class QueryService:
     async def start(self) -> None:
         """Offer all endpoints to clients."""
         self._service = await nats.micro.add_service(
-            self._nc, name="person-queries", version=SERVICE_VERSION, description="Questions over the person tables"
+            self._nc, name="person-queries", version=VERSION, description="Questions over the person tables"
         )
         group = self._service.add_group(name="person.queries")
         for endpoint in ENDPOINTS.values():
@@ -84,19 +84,29 @@ class QueryService:
         return handle
 
     async def _reply(self, endpoint: Endpoint, request: Request) -> None:
+        streamed = False
         try:
-            reply = await self._ask(endpoint, request.data)
+            query = parse(endpoint.request, request.data)
+            streamed = query.stream
+            if streamed and not endpoint.streams:
+                raise QueryError(
+                    "invalid_query", "stream: this answer fits one message", field="stream", rule="unsupported"
+                )
+            data, positions = await self._ask(endpoint, query, request.data)
+            replies = items(data) if streamed else [answer(data, positions)]
         except QueryError as error:
-            reply = refusal(error)
+            replies = [refusal(error)]
         except TimeoutError:
-            reply = refusal(QueryError("timeout", "the answer took longer than timeout_ms"))
+            replies = [refusal(QueryError("timeout", "the answer took longer than timeout_ms"))]
         except Exception as error:
             logger.error("query %s failed: %s", endpoint.name, stack_of(error))
-            reply = refusal(QueryError("internal_error", "the query failed; the worker's log says why"))
-        await request.respond(reply)
+            replies = [refusal(QueryError("internal_error", "the query failed; the worker's log says why"))]
+        for reply in replies:
+            await request.respond(reply)
+        if streamed:
+            await request.respond(END_OF_STREAM)
 
-    async def _ask(self, endpoint: Endpoint, data: bytes) -> bytes:
-        query = parse(endpoint.request, data)
+    async def _ask(self, endpoint: Endpoint, query: Query, data: bytes) -> tuple[Any, list[dict[str, int]]]:
         partitions = endpoint.partitions(query, self._tables.partitions)
         async with asyncio.timeout(query.timeout_ms / 1000 + 2 * REPLY_SLACK_S):
             results = await asyncio.gather(
@@ -164,14 +174,14 @@ class QueryService:
         return f"person.internal.{self._app_id}.{partition}"
 
 
-def _joined(endpoint: Endpoint, results: Sequence[Any]) -> bytes:
+def _joined(endpoint: Endpoint, results: Sequence[Any]) -> tuple[Any, list[dict[str, int]]]:
     if endpoint.any_partition:
         found = [result for result in results if not isinstance(result, BaseException)]
         if found:
-            return answer(found[0][0], [found[0][1]])
+            return found[0][0], [found[0][1]]
         errors = [result for result in results if isinstance(result, BaseException)]
         # "Not found" is only true when every partition said so.
         raise next((e for e in errors if not (isinstance(e, QueryError) and e.code == "not_found")), errors[0])
     if len(results) == 1:
-        return answer(results[0][0], [results[0][1]])
-    return answer([row for data, _ in results for row in data], [position for _, position in results])
+        return results[0][0], [results[0][1]]
+    return [row for data, _ in results for row in data], [position for _, position in results]

@@ -68,6 +68,18 @@ class Persons:
             pass
         return person_id
 
+    @staticmethod
+    def create(person_id: str, name: str, command_id: str | None = None) -> CommandMessage:
+        """A command that creates a person."""
+        data = {"name": {"given_names": [name]}, "source": "tests"}
+        return CommandMessage("person.commands.create", data, person_id, id=command_id)
+
+    @staticmethod
+    def rename(person_id: str, name: str, command_id: str | None = None, expected: int | None = None) -> CommandMessage:
+        """A command that changes the name of a person."""
+        data = {"name": {"given_names": [name]}}
+        return CommandMessage("person.commands.update", data, person_id, id=command_id, expected_version=expected)
+
     async def append(self, person_id: str, *names: str) -> list[Event]:
         """Decide and append: creation under the first name, or one change of name per name."""
         person, last = Person.new(person_id), 0
@@ -75,7 +87,7 @@ class Persons:
             person, last = apply(person, event), position
         events: list[Event] = []
         for name in names:
-            message = create(person_id, name) if not person.exists else rename(person_id, name)
+            message = self.rename(person_id, name) if person.exists else self.create(person_id, name)
             now = datetime.now(UTC)
             command = read_command(orjson.dumps(message.envelope()), subject=message.type, stored_at=now)
             for event in decide(command, person):
@@ -237,15 +249,3 @@ def carried(
     delivery = Delivery(subject, data, headers or {}, sequence, 1, now_ns, "")
     key = subject.split(".")[-1].encode()
     return Record(offset, key, data, dict(kafka_headers(stream, delivery)), now_ns // 1_000_000)
-
-
-def create(person_id: str, name: str, command_id: str | None = None) -> CommandMessage:
-    """Create a person."""
-    data = {"name": {"given_names": [name]}, "source": "tests"}
-    return CommandMessage("person.commands.create", data, person_id, id=command_id)
-
-
-def rename(person_id: str, name: str, command_id: str | None = None, expected: int | None = None) -> CommandMessage:
-    """Change the name of a person."""
-    data = {"name": {"given_names": [name]}}
-    return CommandMessage("person.commands.update", data, person_id, id=command_id, expected_version=expected)

@@ -24,7 +24,7 @@ P = 3
 async def test_two_commands_of_one_person_in_one_cycle_follow_each_other(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
 
-    created, renamed = await worker.decide(create(ada, "Ada"), rename(ada, "Ada B"))
+    created, renamed = await worker.decide(persons.create(ada, "Ada"), persons.rename(ada, "Ada B"))
 
     assert [(one["status"], one["version"]) for one in (created, renamed)] == [("accepted", 1), ("accepted", 2)]
     assert renamed["position"]["stream_sequence"] == created["position"]["stream_sequence"] + 1
@@ -34,7 +34,7 @@ async def test_two_commands_of_one_person_in_one_cycle_follow_each_other(persons
 async def test_a_command_sees_what_an_earlier_one_of_its_cycle_has_changed(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
 
-    outcomes = await worker.decide(create(ada, "Ada"), create(ada, "Ada"), suspend(ada), suspend(ada))
+    outcomes = await worker.decide(persons.create(ada, "Ada"), persons.create(ada, "Ada"), suspend(ada), suspend(ada))
 
     assert [one["status"] for one in outcomes] == ["accepted", "refused", "accepted", "refused"]
     assert await persons.sequences(ada) == [1, 2]
@@ -43,9 +43,9 @@ async def test_a_command_sees_what_an_earlier_one_of_its_cycle_has_changed(perso
 async def test_a_later_cycle_decides_on_events_that_no_table_has_folded_yet(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
     decider = worker.decider()
-    await worker.decide(create(ada, "Ada"), decider=decider)
+    await worker.decide(persons.create(ada, "Ada"), decider=decider)
 
-    [renamed] = await worker.decide(rename(ada, "Ada B"), decider=decider)
+    [renamed] = await worker.decide(persons.rename(ada, "Ada B"), decider=decider)
 
     assert (renamed["status"], renamed["version"]) == ("accepted", 2)
 
@@ -60,7 +60,9 @@ async def test_the_position_of_an_outcome_is_that_of_the_last_event_of_its_comma
         grace,
     )
 
-    outcomes = await worker.decide(create(ada, "Ada"), both, rename(ada, "Ada B"), rename(grace, "Grace B"))
+    outcomes = await worker.decide(
+        persons.create(ada, "Ada"), both, persons.rename(ada, "Ada B"), persons.rename(grace, "Grace B")
+    )
 
     stored = await persons.stored(ada, grace)
     sequence_of = {orjson.loads(one.value)["id"]: int(one.headers["nats-sequence"]) for one in stored}
@@ -75,10 +77,10 @@ async def test_the_position_of_an_outcome_is_that_of_the_last_event_of_its_comma
 async def test_a_lost_append_race_is_decided_again_behind_what_came_between(persons: Persons, worker: Worker) -> None:
     ada, grace = persons.new(), persons.new()
     decider = worker.decider()
-    await worker.decide(create(ada, "Ada"), decider=decider)
+    await worker.decide(persons.create(ada, "Ada"), decider=decider)
     await persons.append(ada, "Between")
 
-    outcomes = await worker.decide(rename(ada, "Ada C"), create(grace, "Grace"), decider=decider)
+    outcomes = await worker.decide(persons.rename(ada, "Ada C"), persons.create(grace, "Grace"), decider=decider)
 
     assert {(one["person_id"], one["status"], one["version"]) for one in outcomes} == {
         (ada, "accepted", 3),
@@ -92,10 +94,10 @@ async def test_a_lost_append_race_is_decided_again_behind_what_came_between(pers
 async def test_a_version_that_was_expected_is_compared_with_what_came_between(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
     decider = worker.decider()
-    await worker.decide(create(ada, "Ada"), decider=decider)
+    await worker.decide(persons.create(ada, "Ada"), decider=decider)
     await persons.append(ada, "Between")
 
-    [outcome] = await worker.decide(rename(ada, "Ada C", expected=1), decider=decider)
+    [outcome] = await worker.decide(persons.rename(ada, "Ada C", expected=1), decider=decider)
 
     assert (outcome["status"], outcome["code"]) == ("refused", "version_conflict")
     assert outcome["facts"] == {"expected": 1, "actual": 2}
@@ -107,7 +109,7 @@ async def test_a_refusal_is_given_on_the_newest_state_of_the_stream(persons: Per
     await persons.append(ada, "Ada")
 
     # No table has folded the creation: on what the worker knows there is no such person.
-    [outcome] = await worker.decide(rename(ada, "Ada B"))
+    [outcome] = await worker.decide(persons.rename(ada, "Ada B"))
 
     assert (outcome["status"], outcome["version"]) == ("accepted", 2)
 
@@ -121,7 +123,7 @@ async def test_a_race_that_is_always_lost_fails_and_the_same_command_may_be_sent
     decider = DecidePerson(
         worker.outcomes, worker.persons, persons.nc, racing, DeadLetters(persons.nc, "person.dlq"), remembered=10
     )
-    command = rename(ada, "Ada B", command_id=str(uuid.uuid4()))
+    command = persons.rename(ada, "Ada B", command_id=str(uuid.uuid4()))
 
     [failed] = await worker.decide(command, decider=decider)
     racing.races = False
@@ -139,7 +141,7 @@ async def test_a_command_that_comes_again_gets_its_first_outcome_and_no_second_e
     persons: Persons, worker: Worker, folded: bool, outcome_kept: bool
 ) -> None:
     ada = persons.new()
-    command = create(ada, "Ada", command_id=str(uuid.uuid4()))
+    command = persons.create(ada, "Ada", command_id=str(uuid.uuid4()))
     [first] = await worker.decide(command)
     if folded:
         await worker.fold(await persons.stored(ada))
@@ -155,7 +157,7 @@ async def test_a_command_that_comes_again_gets_its_first_outcome_and_no_second_e
 
 async def test_a_command_that_comes_twice_in_one_cycle_is_decided_once(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
-    command = create(ada, "Ada", command_id=str(uuid.uuid4()))
+    command = persons.create(ada, "Ada", command_id=str(uuid.uuid4()))
 
     first, second = await worker.decide(command, command)
 
@@ -166,7 +168,7 @@ async def test_a_command_that_comes_twice_in_one_cycle_is_decided_once(persons: 
 
 async def test_a_refused_command_that_comes_again_stays_refused(persons: Persons, worker: Worker) -> None:
     ada = persons.new()
-    command = rename(ada, "Ada", command_id=str(uuid.uuid4()))
+    command = persons.rename(ada, "Ada", command_id=str(uuid.uuid4()))
     [refused] = await worker.decide(command)
     await persons.append(ada, "Ada")
 
@@ -182,7 +184,7 @@ async def test_an_id_that_comes_with_other_content_is_refused_and_dead_lettered(
 ) -> None:
     ada = persons.new()
     command_id = str(uuid.uuid4())
-    first, second = create(ada, "Ada", command_id), create(ada, "Mallory", command_id)
+    first, second = persons.create(ada, "Ada", command_id), persons.create(ada, "Mallory", command_id)
 
     if same_cycle:
         accepted, refused = await worker.decide(first, second)
@@ -204,10 +206,10 @@ async def test_a_command_of_a_person_with_an_unreadable_event_fails_and_the_neig
 ) -> None:
     ada, grace = persons.new(), persons.new()
     decider = worker.decider()
-    await worker.decide(create(ada, "Ada"), decider=decider)
+    await worker.decide(persons.create(ada, "Ada"), decider=decider)
     await persons.append_raw(ada, b"{broken")
 
-    outcomes = await worker.decide(rename(ada, "Ada B"), create(grace, "Grace"), decider=decider)
+    outcomes = await worker.decide(persons.rename(ada, "Ada B"), persons.create(grace, "Grace"), decider=decider)
 
     # A failed command has no person in its outcome: nothing was decided.
     assert sorted((one["status"], one.get("code", "")) for one in outcomes) == [
@@ -219,13 +221,13 @@ async def test_a_command_of_a_person_with_an_unreadable_event_fails_and_the_neig
 
 async def test_a_repeated_command_of_such_a_person_holds_up_nobody_either(persons: Persons, worker: Worker) -> None:
     ada, grace = persons.new(), persons.new()
-    command = create(ada, "Ada", command_id=str(uuid.uuid4()))
+    command = persons.create(ada, "Ada", command_id=str(uuid.uuid4()))
     await worker.decide(command)
     await worker.fold(await persons.stored(ada))
     worker.forget_outcomes()
     await persons.append_raw(ada, b"{broken")
 
-    outcomes = await worker.decide(command, create(grace, "Grace"))
+    outcomes = await worker.decide(command, persons.create(grace, "Grace"))
 
     assert "accepted" in [one["status"] for one in outcomes if one.get("person_id") == grace]
     assert await persons.sequences(grace) == [1]
@@ -247,18 +249,6 @@ class RacingLog(EventLog):
         if self.races:
             self._appended += 1
             await self._persons.append(self._person_id, "Racer " + "I" * self._appended)
-
-
-def create(person_id: str, name: str, command_id: str | None = None) -> CommandMessage:
-    """Create a person."""
-    data = {"name": {"given_names": [name]}, "source": "tests"}
-    return CommandMessage("person.commands.create", data, person_id, id=command_id)
-
-
-def rename(person_id: str, name: str, command_id: str | None = None, expected: int | None = None) -> CommandMessage:
-    """Change the name of a person."""
-    data = {"name": {"given_names": [name]}}
-    return CommandMessage("person.commands.update", data, person_id, id=command_id, expected_version=expected)
 
 
 def suspend(person_id: str) -> CommandMessage:

@@ -13,7 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from config.topics import EVENTS
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from local.stack import Endpoints
-from ops.client import CommandMessage, PersonClient
+from ops.client import PersonClient
 
 if TYPE_CHECKING:
     from tests.agents.conftest import Persons
@@ -25,14 +25,14 @@ async def test_a_poison_event_becomes_a_dead_letter_and_others_of_its_partition_
     client: PersonClient, persons: Persons
 ) -> None:
     ada, grace = persons.new(), persons.new()
-    await client.send(create(ada, "Ada"))
-    await client.send(create(grace, "Grace"))
+    await client.send(persons.create(ada, "Ada"))
+    await client.send(persons.create(grace, "Grace"))
     unknown = orjson.dumps({"specversion": "1.0", "type": "person.teleported", "subject": ada, "sequence": 2})
     broken = b'{"broken": "' + ada.encode()
 
     await persons.append_raw(ada, unknown)
     await persons.append_raw(ada, broken)
-    outcome = await client.send(rename(grace, "Grace B"))
+    outcome = await client.send(persons.rename(grace, "Grace B"))
 
     assert (await _summary(client, grace, outcome["position"]))["sequence"] == 2
     assert (await _summary(client, ada, outcome["position"]))["sequence"] == 1
@@ -46,25 +46,24 @@ async def test_records_that_are_in_kafka_twice_count_once(
     client: PersonClient, persons: Persons, servers: Endpoints
 ) -> None:
     ada, grace = persons.new(), persons.new()
-    for command in (create(ada, "Ada"), rename(ada, "Ada B"), rename(ada, "Ada C")):
+    for command in (persons.create(ada, "Ada"), persons.rename(ada, "Ada B"), persons.rename(ada, "Ada C")):
         outcome = await client.send(command)
-    before = [await _summary(client, ada, outcome["position"]), await _timeline(client, ada, outcome["position"])]
+    summary = await _summary(client, ada, outcome["position"])
+    timeline = await _timeline(client, ada, outcome["position"])
 
     copied = await _copy_in_kafka(servers, ada)
     # Grace's event comes behind the copies in the same partition: once it is visible, they have been folded.
-    outcome = await client.send(create(grace, "Grace"))
+    outcome = await client.send(persons.create(grace, "Grace"))
 
     assert copied == 3
-    assert [
-        await _summary(client, ada, outcome["position"]),
-        await _timeline(client, ada, outcome["position"]),
-    ] == before
-    assert [entry["sequence"] for entry in before[1]] == [1, 2, 3]
+    assert await _summary(client, ada, outcome["position"]) == summary
+    assert await _timeline(client, ada, outcome["position"]) == timeline
+    assert [entry["sequence"] for entry in timeline] == [1, 2, 3]
 
 
 async def test_the_same_command_twice_has_one_outcome_and_one_effect(client: PersonClient, persons: Persons) -> None:
     ada = persons.new()
-    command = create(ada, "Ada", str(uuid.uuid4()))
+    command = persons.create(ada, "Ada", str(uuid.uuid4()))
 
     first = await client.send(command)
     second = await client.send(command)
@@ -78,9 +77,9 @@ async def test_an_id_with_other_content_is_refused_to_its_sender_and_dead_letter
     client: PersonClient, persons: Persons
 ) -> None:
     ada, command_id = persons.new(), str(uuid.uuid4())
-    first = await client.send(create(ada, "Ada", command_id))
+    first = await client.send(persons.create(ada, "Ada", command_id))
 
-    second = await client.send(create(ada, "Mallory", command_id))
+    second = await client.send(persons.create(ada, "Mallory", command_id))
 
     assert (second["status"], second["code"]) == ("refused", "invalid_command")
     assert (await client.query("get_outcome", {"command_id": command_id}))["data"] == first
@@ -92,12 +91,12 @@ async def test_events_that_others_append_meanwhile_stand_in_one_serial_order(
     client: PersonClient, persons: Persons
 ) -> None:
     ada = persons.new()
-    await client.send(create(ada, "Ada"))
+    await client.send(persons.create(ada, "Ada"))
 
     versions = []
     for letter in "BCD":
         await persons.append(ada, f"Other {letter}")
-        outcome = await client.send(rename(ada, f"Ada {letter}"))
+        outcome = await client.send(persons.rename(ada, f"Ada {letter}"))
         versions.append((outcome["status"], outcome["version"]))
 
     assert versions == [("accepted", 3), ("accepted", 5), ("accepted", 7)]
@@ -116,7 +115,7 @@ async def test_a_command_that_cannot_be_routed_is_answered_dead_lettered_and_pas
 
     await client.nc.request("person.commands.update", json.dumps(lost).encode(), headers=headers)
     await client.nc.request("person.commands.update", f"no json {mark}".encode(), headers=headers)
-    outcome = await client.send(create(ada, "Ada"))
+    outcome = await client.send(persons.create(ada, "Ada"))
 
     refused = [json.loads((await answers.next_msg(timeout=5)).data) for _ in range(2)]
     assert [(one["status"], one["code"], one["facts"]["field"]) for one in refused] == [
@@ -164,14 +163,3 @@ async def _copy_in_kafka(servers: Endpoints, person_id: str) -> int:
     finally:
         await producer.stop()
         await consumer.stop()
-
-
-def create(person_id: str, name: str, command_id: str | None = None) -> CommandMessage:
-    """Create a person."""
-    data = {"name": {"given_names": [name]}, "source": "tests"}
-    return CommandMessage("person.commands.create", data, person_id, id=command_id)
-
-
-def rename(person_id: str, name: str) -> CommandMessage:
-    """Change the name of a person."""
-    return CommandMessage("person.commands.update", {"name": {"given_names": [name]}}, person_id)

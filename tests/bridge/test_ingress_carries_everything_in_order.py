@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -251,6 +252,19 @@ async def test_a_stop_acknowledges_what_kafka_has(carried: Carried, eventually: 
     await lane.stop()
 
     assert await carried.floor() == 5
+
+
+@pytest.mark.parametrize("turns", range(0, 12, 2))
+async def test_a_stop_right_after_the_start_leaves_no_reader_behind(carried: Carried, turns: int) -> None:
+    lane = carried.start()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    await lane.stop()
+
+    # A pull request that is left would take messages from the next owner of the consumer.
+    await carried.nc.flush()
+    assert (await api(carried.nc, f"CONSUMER.INFO.{carried.stream}.reader"))["num_waiting"] == 0
 
 
 async def test_a_disposed_message_is_acknowledged_and_not_carried(

@@ -53,7 +53,9 @@ async def _restart_servers(stack: Stack) -> None:
 
 async def _live(client: PersonClient, person_id: str) -> list[str]:
     name = {"given_names": ["Restart"]}
-    accepted = [await _certain(client, CommandMessage("person.commands.create", {"name": name, "source": "t"}, person_id))]
+    accepted = [
+        await _certain(client, CommandMessage("person.commands.create", {"name": name, "source": "t"}, person_id))
+    ]
     for number in range(ROUNDS):
         verb = "suspend" if number % 2 == 0 else "reactivate"
         command = CommandMessage(f"person.commands.lifecycle.{verb}", {"reason": "test"}, person_id)

@@ -6,10 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from nats.aio.client import Client
 
 from domain.partitions import partition_of
-from ops.client import CommandMessage, PersonClient
+from ops.client import CommandMessage, PersonClient, QueryFailed
 from ops.workers import Worker
 
 PARTITIONS = 8
@@ -111,6 +112,36 @@ async def test_the_timeline_keeps_order_and_filters_by_type(client: PersonClient
     assert [entry["sequence"] for entry in newest_first] == [4, 3, 2, 1]
     assert [entry["sequence"] for entry in suspended] == [2, 4]
     assert suspended[0]["title"] == "Person suspended"
+
+
+async def test_a_long_timeline_is_streamed_in_numbered_messages_that_end_with_an_empty_one(
+    client: PersonClient, nc: Client
+) -> None:
+    person_id = (await create(client, "Stream"))["person_id"]
+    for number in range(120):
+        verb = "suspend" if number % 2 == 0 else "reactivate"
+        sent = await client.publish(CommandMessage(f"person.commands.lifecycle.{verb}", {"reason": "test"}, person_id))
+    last = await client.outcome(*sent, timeout_s=20)
+    inbox = nc.new_inbox()
+    replies = await nc.subscribe(inbox)
+    request = {"person_id": person_id, "order": "asc", "stream": True, "min_position": last["position"]}
+
+    await nc.publish("person.queries.get_timeline", json.dumps(request).encode(), reply=inbox)
+
+    messages = []
+    while (data := (await replies.next_msg(timeout=5)).data) != b"":
+        messages.append(json.loads(data))
+    assert [message["n"] for message in messages] == [0, 1]
+    assert [len(message["items"]) for message in messages] == [100, 21]
+    assert [entry["sequence"] for message in messages for entry in message["items"]] == list(range(1, 122))
+
+
+async def test_a_stream_is_refused_where_the_answer_is_one_row(client: PersonClient) -> None:
+    with pytest.raises(QueryFailed) as refused:
+        await client.query("get_outcome", {"command_id": "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60", "stream": True})
+
+    assert refused.value.code == "invalid_query"
+    assert refused.value.facts["field"] == "stream"
 
 
 async def _service_instances(nc: Client) -> set[str]:
