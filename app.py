@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 
@@ -144,7 +145,10 @@ class PersonApp(LaneApp):
         await self.queries.stop()
         await self._ingress_producer.stop()
         if self.nc.is_connected:
-            await self.nc.drain()
+            # Outcomes that were published last leave before the connection does.
+            with contextlib.suppress(NatsError):
+                await self.nc.flush(timeout=2)
+        await self.nc.close()
 
     def _connection_closed(self) -> None:
         if not self.should_stop:

@@ -73,8 +73,7 @@ def stop_team(team: list[Worker]) -> None:
     for worker in team:
         worker.ask_to_end()
     for worker in team:
-        if worker.started:
-            worker.process.stop()
+        worker.await_end()
 
 
 def describe(stack: Stack, team: list[Worker]) -> Installation:

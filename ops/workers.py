@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -71,6 +72,14 @@ class Worker:
         """Ask a running process to end, without waiting for it."""
         if self.started and self.process.running:
             os.kill(self.process.pid, signal.SIGTERM)
+
+    def await_end(self, budget_s: float = 15.0) -> None:
+        """Wait until a process that was asked to end has ended; kill it when the budget is over."""
+        if self.started and self.process.running:
+            try:
+                self.process.wait(budget_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
     @property
     def process(self) -> ChildProcess:

@@ -254,7 +254,7 @@ async def test_a_stop_acknowledges_what_kafka_has(carried: Carried, eventually: 
     assert await carried.floor() == 5
 
 
-@pytest.mark.parametrize("turns", range(0, 12, 2))
+@pytest.mark.parametrize("turns", [0, 4, 8])
 async def test_a_stop_right_after_the_start_leaves_no_reader_behind(carried: Carried, turns: int) -> None:
     lane = carried.start()
     for _ in range(turns):

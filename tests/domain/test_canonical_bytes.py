@@ -1,6 +1,7 @@
 """Canonical bytes: one value, one byte string."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from domain.canonical import MAX_DEPTH, NotCanonical, encode
         (True, b"true"),
     ],
 )
-def test_a_value_has_one_byte_string(value, written):
+def test_a_value_has_one_byte_string(value: Any, written: Any) -> None:
     assert encode(value) == written
 
 
@@ -41,13 +42,13 @@ def test_a_value_has_one_byte_string(value, written):
         ("\ud800", "unicode", ()),
     ],
 )
-def test_what_has_no_canonical_form_is_refused_with_its_place(value, rule, path):
+def test_what_has_no_canonical_form_is_refused_with_its_place(value: Any, rule: Any, path: Any) -> None:
     with pytest.raises(NotCanonical) as refused:
         encode(value)
     assert (refused.value.rule, refused.value.path) == (rule, path)
 
 
-def test_nesting_has_a_limit():
+def test_nesting_has_a_limit() -> None:
     deep: object = 0
     for _ in range(MAX_DEPTH + 1):
         deep = [deep]
@@ -55,6 +56,6 @@ def test_nesting_has_a_limit():
         encode(deep)
 
 
-def test_only_json_has_bytes():
+def test_only_json_has_bytes() -> None:
     with pytest.raises(TypeError, match="set"):
         encode({1, 2})

@@ -1,5 +1,7 @@
 """E-mail addresses, phone numbers, hours, zones and addresses on the web."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,7 +25,7 @@ from domain.values.url import Url
         ("ada@example。org", "ada@example.org"),
     ],
 )
-def test_an_address_has_one_form(given, address):
+def test_an_address_has_one_form(given: Any, address: Any) -> None:
     assert EmailAddress(address=given).address == address
     assert EmailAddress(address=address).address == address
 
@@ -51,7 +53,7 @@ def test_an_address_has_one_form(given, address):
         ("ada@", "email_domain"),
     ],
 )
-def test_what_is_no_address_is_refused_with_its_rule(given, rule):
+def test_what_is_no_address_is_refused_with_its_rule(given: Any, rule: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         EmailAddress(address=given)
     assert refused.value.errors()[0]["type"] == rule
@@ -69,7 +71,7 @@ def test_what_is_no_address_is_refused_with_its_rule(given, rule):
         ("+1234567", None, "+1234567"),
     ],
 )
-def test_a_number_has_one_form(given, code, number):
+def test_a_number_has_one_form(given: Any, code: Any, number: Any) -> None:
     assert PhoneNumber.admit({"number": given, "country_calling_code": code}).number == number
 
 
@@ -92,31 +94,31 @@ def test_a_number_has_one_form(given, code, number):
         ({}, "missing"),
     ],
 )
-def test_what_is_no_number_is_refused_with_its_rule(fields, rule):
+def test_what_is_no_number_is_refused_with_its_rule(fields: Any, rule: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         PhoneNumber.admit(fields)
     assert refused.value.errors()[0]["type"] == rule
 
 
 @pytest.mark.parametrize(("start", "end"), [(8, 8), (9, 8), (-1, 3), (0, 24)])
-def test_hours_are_ordered(start, end):
+def test_hours_are_ordered(start: Any, end: Any) -> None:
     with pytest.raises(ValidationError, match="hour_range"):
         HourRange(start=start, end=end)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+5"])
-def test_a_time_zone_has_an_iana_name(zone):
+def test_a_time_zone_has_an_iana_name(zone: Any) -> None:
     assert TypeAdapter(TimeZone).validate_python(zone) == zone
 
 
 @pytest.mark.parametrize("zone", ["Berlin", "europe/berlin", "+02:00", "Europe/../etc"])
-def test_other_names_are_no_time_zone(zone):
+def test_other_names_are_no_time_zone(zone: Any) -> None:
     with pytest.raises(ValidationError, match="time_zone"):
         TypeAdapter(TimeZone).validate_python(zone)
 
 
 @pytest.mark.parametrize("url", ["https://example.org", "http://[::1]:8080/a?b=c#d", "https://bücher.example/"])
-def test_a_web_address_is_absolute(url):
+def test_a_web_address_is_absolute(url: Any) -> None:
     assert TypeAdapter(Url).validate_python(url) == url
 
 
@@ -134,14 +136,14 @@ def test_a_web_address_is_absolute(url):
         "https://example.org/" + "a" * 2048,
     ],
 )
-def test_other_texts_are_no_web_address(url):
+def test_other_texts_are_no_web_address(url: Any) -> None:
     with pytest.raises(ValidationError, match="url"):
         TypeAdapter(Url).validate_python(url)
 
 
-def test_text_is_counted_as_a_reader_counts_it():
+def test_text_is_counted_as_a_reader_counts_it() -> None:
     assert [graphemes(text) for text in ("", "abc", "e\u0301", "नि", "\u0301")] == [0, 3, 1, 1, 1]
 
 
-def test_text_keys_ignore_case_and_compatibility():
+def test_text_keys_ignore_case_and_compatibility() -> None:
     assert fold("Straße ＡＢＣ") == fold("STRASSE abc")

@@ -1,5 +1,7 @@
 """Names of many scripts: their rules, how they are split and how they are shown."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -38,11 +40,11 @@ from domain.values.person_name import PersonName
         ("Dr Who", "Western", {"honorific": "Dr", "family_names": ("Who",)}),
     ],
 )
-def test_a_written_name_is_split_by_the_first_rule_that_fits(text, convention, parts):
+def test_a_written_name_is_split_by_the_first_rule_that_fits(text: Any, convention: Any, parts: Any) -> None:
     assert PersonName.parse(text) == PersonName(naming_convention=convention, **parts)
 
 
-def test_son_ends_a_patronymic_only_in_iceland():
+def test_son_ends_a_patronymic_only_in_iceland() -> None:
     assert PersonName.parse("Jón Jónsson").naming_convention == "Western"
     assert PersonName.parse("Jón Jónsson", locale="is").patronymic == "Jónsson"
 
@@ -51,7 +53,7 @@ def test_son_ends_a_patronymic_only_in_iceland():
     "part",
     ["O'Brien", "O’Brien", "Jean-Luc", "D.", "Gal·la", "नि\u200dशा", "سید\u200cمحمد", "Nguyễn Văn", "ג׳ורג׳", "々木"],
 )
-def test_letters_and_marks_of_any_script_make_a_name(part):
+def test_letters_and_marks_of_any_script_make_a_name(part: Any) -> None:
     assert PersonName(family_names=(part,)).family_names == (part,)
 
 
@@ -70,13 +72,13 @@ def test_letters_and_marks_of_any_script_make_a_name(part):
         ({"given_names": ("Ada",), "honorific": "1st"}, "name_part_character"),
     ],
 )
-def test_what_is_no_name_is_refused_with_its_rule(fields, rule):
+def test_what_is_no_name_is_refused_with_its_rule(fields: Any, rule: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         PersonName(**fields)
     assert refused.value.errors()[0]["type"] == rule
 
 
-def test_names_are_equal_in_nfc():
+def test_names_are_equal_in_nfc() -> None:
     assert PersonName(given_names=("Rene\u0301",)) == PersonName(given_names=("René",))
 
 
@@ -113,10 +115,10 @@ LATIN_EAST = PersonName(family_names=("Mao",), given_names=("Zedong",), naming_c
         (PersonName(given_names=("नि\u200dशा",), family_names=("राव",)), "Alphabetical", "राव, नि\u200dशा."),
     ],
 )
-def test_a_name_is_shown_by_policy(name, policy, shown):
+def test_a_name_is_shown_by_policy(name: Any, policy: Any, shown: Any) -> None:
     assert display(name, policy) == shown
 
 
-def test_the_preferred_form_is_the_display_name():
+def test_the_preferred_form_is_the_display_name() -> None:
     name = PersonName(given_names=("William",), family_names=("Gates",), preferred_form="Bill")
     assert (display_name(name), display(name, "Informal"), sort_name(name)) == ("Bill", "Bill", "Gates, W.")

@@ -1,12 +1,14 @@
 """The status matrix, written down a second time from the specification, against what decide does."""
 
+from typing import Any
+
 import pytest
-from tests.domain.specification import COMMAND_TYPES, command, given, past_of
 
 from domain.commands import COMMANDS
 from domain.decide import decide
-from domain.status import COLUMNS, MATRIX
 from domain.refusals import Refused
+from domain.status import COLUMNS, MATRIX
+from tests.domain.specification import COMMAND_TYPES, command, given, past_of
 
 DATA = {
     "CreatePerson": {"name": {"given_names": ["Ada"]}, "source": "hr"},
@@ -37,7 +39,7 @@ SuspendPerson    person_not_found invalid_transition ok                 invalid_
 ReactivatePerson person_not_found invalid_transition invalid_transition ok                 terminal      terminal      merged_away
 ArchivePerson    person_not_found ok                 ok                 ok                 terminal      terminal      merged_away
 RecordDeath      person_not_found invalid_transition ok                 ok                 terminal      terminal      merged_away
-"""  # noqa: E501
+"""
 
 CELLS = [
     (name, status, verdict)
@@ -53,7 +55,7 @@ GUARDED = {
 
 
 @pytest.mark.parametrize(("name", "status", "verdict"), CELLS)
-def test_status_and_command_give_the_specified_verdict(name, status, verdict):
+def test_status_and_command_give_the_specified_verdict(name: Any, status: Any, verdict: Any) -> None:
     specification = given(*past_of(status)).when(name, DATA[name])
     expected = GUARDED.get((name, status), verdict)
     if expected == "ok":
@@ -64,18 +66,18 @@ def test_status_and_command_give_the_specified_verdict(name, status, verdict):
 
 
 @pytest.mark.parametrize(("name", "status", "verdict"), CELLS)
-def test_a_refusal_by_status_tells_status_and_command(name, status, verdict):
+def test_a_refusal_by_status_tells_status_and_command(name: Any, status: Any, verdict: Any) -> None:
     if verdict in ("not_active", "terminal", "invalid_transition"):
         given(*past_of(status)).when(name, DATA[name]).then_refused(verdict, status=status, command=name)
 
 
-def test_every_command_has_a_row():
+def test_every_command_has_a_row() -> None:
     assert MATRIX.keys() == {spec.name for spec in COMMANDS.values()} == COMMAND_TYPES.keys() == DATA.keys()
 
 
 @pytest.mark.parametrize("name", [name for name in DATA if name != "CreatePerson"])
 @pytest.mark.parametrize("status", [status for status in COLUMNS if status != "New"])
-def test_erasure_lies_over_every_status(name, status):
+def test_erasure_lies_over_every_status(name: Any, status: Any) -> None:
     person = given(*past_of(status)).person
     asked = command(name, DATA[name])
     for erasure, code in (("Erased", "person_erased"), (PENDING, "erasure_pending")):
@@ -84,7 +86,7 @@ def test_erasure_lies_over_every_status(name, status):
         assert refused.value.code == code
 
 
-def test_an_erased_person_is_not_created_again():
+def test_an_erased_person_is_not_created_again() -> None:
     person = given(*past_of("Active")).person.model_copy(update={"erasure": "Erased"})
     given(person).when("CreatePerson", DATA["CreatePerson"]).then_refused("person_erased")
 
