@@ -152,10 +152,7 @@ class DecidePerson(LaneAgent):
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
         for _ in range(MAX_ATTEMPTS):
-            groups = list(zip(work, await asyncio.gather(*map(self._decide, work)), strict=True))
-            for one, (_, recorded) in groups:
-                for pending in recorded:
-                    pending.outcome = await self._recorded_outcome(partition, one.row, pending)
+            groups = list(zip(work, await asyncio.gather(*(self._decide(partition, one) for one in work)), strict=True))
             to_append = [(one, after) for one, (after, _) in groups if after.person is not one.row.person]
             results = await append_each(self._nc, [_entity(one) for one, _ in to_append])
             lost: list[PersonWork] = []
@@ -172,7 +169,7 @@ class DecidePerson(LaneAgent):
                     pending.events, pending.outcome = (), Outcome.failed("conflict", command_id=pending.command_id)
             work = lost
 
-    async def _decide(self, work: PersonWork) -> tuple[PersonRow, list[Pending]]:
+    async def _decide(self, partition: int, work: PersonWork) -> tuple[PersonRow, list[Pending]]:
         """Decide a person's commands; a refusal is given only on the newest state that the stream knows.
 
         An append on an old state is refused by the server, but nothing checks a refusal: after a restart the table may lag.
@@ -186,6 +183,8 @@ class DecidePerson(LaneAgent):
                 if newest is not work.row:
                     work.row = newest
                     decided = _decide_all(work)
+            for pending in decided[1]:
+                pending.outcome = await self._recorded_outcome(partition, work.row, pending)
         except TRANSIENT:
             raise
         except Exception as error:

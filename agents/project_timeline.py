@@ -7,6 +7,7 @@ from __future__ import annotations
 from agents.containment import contained
 from agents.reading import EventLog, StoredEvent, decoded
 from bridge.dead_letters import DeadLetters
+from domain.evolve import SequenceGap
 from domain.views.timeline import timeline_entry
 from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
@@ -39,6 +40,8 @@ class ProjectTimeline(LaneAgent):
             return
         if event.sequence > 1 and not timeline.holds(view, event.person_id, event.sequence - 1):
             await self._heal(view, stored)
+            if not timeline.holds(view, event.person_id, event.sequence - 1):
+                raise SequenceGap(event.person_id, 0, event.sequence)
         timeline.stage(view, timeline_entry(event), stream_sequence)
 
     async def _heal(self, view: TableView, stored: StoredEvent) -> None:

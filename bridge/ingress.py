@@ -96,6 +96,8 @@ class IngressLane:
             if not done:
                 self._task.cancel()
                 await asyncio.wait({self._task})
+            # A start that was under way has subscribed anew.
+            await self._pull.stop()
 
     async def _run(self) -> None:
         backoff = FIRST_BACKOFF_S

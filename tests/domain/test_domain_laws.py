@@ -306,7 +306,7 @@ def test_any_command_in_any_state_is_answered(history: list[EventData], document
 
 
 @settings(max_examples=100, deadline=None)
-@forall(st.datetimes(timezones=st.just(NOW.tzinfo)))  # type: ignore[arg-type]
+@forall(st.datetimes(timezones=st.just(NOW.tzinfo)))
 def test_instants_are_read_back(instant: Any) -> None:
     assert parse_instant(format_instant(instant)) == instant
 

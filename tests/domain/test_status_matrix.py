@@ -10,7 +10,7 @@ from domain.refusals import Refused
 from domain.status import COLUMNS, MATRIX
 from tests.domain.specification import COMMAND_TYPES, command, given, past_of
 
-DATA = {
+DATA: dict[str, dict[str, Any]] = {
     "CreatePerson": {"name": {"given_names": ["Ada"]}, "source": "hr"},
     "UpdatePerson": {"birth_date": "1815-12-10"},
     "SuspendPerson": {"reason": "away"},
