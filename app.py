@@ -31,7 +31,7 @@ from config import streams, topics
 from config.settings import Settings
 from lanes.agent import register
 from lanes.app import LaneApp
-from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable
@@ -53,10 +53,15 @@ class PersonApp(LaneApp):
     """The lanes, the bridge and the queries of one worker. Everything that follows partition ownership is started and stopped with it."""
 
     def __init__(self, settings: Settings) -> None:
-        producer = DurableProducer(
-            settings.kafka_bootstrap,
-            client_id=f"{settings.app_id}-lanes",
-            max_batch_bytes=settings.changelog_max_bytes // 8,
+        # Two connections: the broker answers one request a connection at a time, and a lane's commit must not wait behind
+        # records that are only carried.
+        producer, writer = (
+            DurableProducer(
+                settings.kafka_bootstrap,
+                client_id=f"{settings.app_id}-{name}",
+                max_batch_bytes=settings.changelog_max_bytes // 8,
+            )
+            for name in ("lanes", "ingress")
         )
         super().__init__(
             settings.app_id,
@@ -88,16 +93,10 @@ class PersonApp(LaneApp):
                 max_backlog=settings.lane_max_backlog,
             ),
             producer=producer,
+            writer=writer,
         )
         self.settings = settings
         self.nc = Client()
-        # Ingress writes through its own connection: the broker answers one request a connection at a time, and a lane's
-        # commit must not wait behind new records.
-        self._ingress_producer = DurableProducer(
-            settings.kafka_bootstrap,
-            client_id=f"{settings.app_id}-ingress",
-            max_batch_bytes=settings.changelog_max_bytes // 8,
-        )
         self._ingress: list[IngressLane] = []
         self._letters = DeadLetters(self.nc, "person.dlq")
         self._log = EventLog(self.nc)
@@ -136,14 +135,13 @@ class PersonApp(LaneApp):
             await ensure_consumer(self.nc, stream, consumer)
         await ensure_topics(self.settings.kafka_bootstrap, topics.declared_by(self.settings))
         await self.lane_producer.start()
-        await self._ingress_producer.start()
+        await self.lane_writer.start()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
 
     async def on_stop(self) -> None:
         """Withdraw the queries and disconnect after lanes and consumer have stopped."""
         await super().on_stop()
         await self.queries.stop()
-        await self._ingress_producer.stop()
         if self.nc.is_connected:
             # Outcomes that were published last leave before the connection does.
             with contextlib.suppress(NatsError):
@@ -185,12 +183,15 @@ class PersonApp(LaneApp):
             )
         ]
         raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        for topic, agents, max_batch in (
-            (topics.EVENTS, event_agents, self.settings.lane_max_batch),
-            (topics.COMMANDS, command_agents, min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)),
+        commands_per_cycle = min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)
+        for topic, agents, max_batch, fold_ahead in (
+            # JetStream is the truth of events: tables may be ahead of Kafka, never of JetStream.
+            (topics.EVENTS, event_agents, self.settings.lane_max_batch, True),
+            # Commands of one stream feed all partitions; one that is slow must not hold up the others' way into Kafka.
+            (topics.COMMANDS, command_agents, commands_per_cycle, False),
         ):
             source = self.topic(topic, schema=raw, partitions=self.settings.partitions, internal=True)
-            self.lanes.declare(topic, agents, max_batch=max_batch)
+            self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=fold_ahead)
             for agent in agents:
                 register(self, source, agent)
 
@@ -224,29 +225,16 @@ class PersonApp(LaneApp):
             topic=topic,
             route=route,
             write=self._write,
-            hand_over=self._hand_over,
             batch=self.settings.ingress_batch,
         )
 
-    async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> dict[int, list[int]]:
-        offsets = await self._ingress_producer.write(
-            OutgoingBatch(
-                topic,
-                partition,
-                [OutgoingRecord(record.key, record.value, record.timestamp_ms, record.headers) for record in records],
-            )
-            for partition, records in by_partition.items()
-        )
-        return dict(zip(by_partition, offsets, strict=True))
-
-    def _hand_over(self, topic: str, partition: int, offsets: list[int], records: list[KafkaRecord]) -> None:
-        self.lanes.hand_over(
+    async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
+        await self.lanes.write(
             topic,
-            partition,
-            [
-                Record(offset, record.key, record.value, dict(record.headers), record.timestamp_ms)
-                for offset, record in zip(offsets, records, strict=True)
-            ],
+            {
+                partition: [Record(-1, one.key, one.value, dict(one.headers), one.timestamp_ms) for one in records]
+                for partition, records in by_partition.items()
+            },
         )
 
 

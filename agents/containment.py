@@ -5,8 +5,7 @@ Errors of a server are no fault of a record and pass through, so that the lane r
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from nats.errors import Error as NatsError
 
@@ -23,18 +22,32 @@ TRANSIENT = (BridgeError, NatsError, TimeoutError, OSError)
 """Errors of a server."""
 
 
-@asynccontextmanager
-async def contained(letters: DeadLetters, agent: str, record: Record) -> AsyncIterator[None]:
+class contained:  # noqa: N801  # reads as the statement that it is: async with contained(...)
     """Run the handling of one record; what it raises is dead-lettered unless a server failed.
 
     Folds and renderings are pure: what raised once raises again, so there is no second try.
     """
-    try:
-        yield
-    except TRANSIENT:
-        raise
-    except Undecodable as error:
-        await dead_letter(letters, agent, record, error.cause, error.reason)
-    except Exception as error:
-        logger.error("%s failed on the record at offset %s: %s", agent, record.offset, stack_of(error))
-        await dead_letter(letters, agent, record, "handler_failed", type(error).__name__)
+
+    __slots__ = ("_agent", "_letters", "_record")
+
+    def __init__(self, letters: DeadLetters, agent: str, record: Record) -> None:
+        self._letters = letters
+        self._agent = agent
+        self._record = record
+
+    async def __aenter__(self) -> None:
+        """Nothing to prepare."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            return False
+        if isinstance(error, TRANSIENT) or not isinstance(error, Exception):
+            return False
+        if isinstance(error, Undecodable):
+            await dead_letter(self._letters, self._agent, self._record, error.cause, error.reason)
+            return True
+        logger.error("%s failed on the record at offset %s: %s", self._agent, self._record.offset, stack_of(error))
+        await dead_letter(self._letters, self._agent, self._record, "handler_failed", type(error).__name__)
+        return True

@@ -48,7 +48,7 @@ class FoldPersons(LaneAgent):
             folded[person_id] = FoldedPerson(after, after is not before)
             if after is not before:
                 persons.stage(view, after)
-        if events.last_stream_sequence > self._table.position(batch.partition):
+        if events.last_stream_sequence > self._positions.applied(batch.partition):
             persons.stage_position(view, events.last_stream_sequence)
 
     async def committed(self, batch: Batch) -> None:

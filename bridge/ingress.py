@@ -42,17 +42,14 @@ class KafkaRecord(NamedTuple):
 
 
 class KafkaWriter(Protocol):
-    """Writes records to partitions of a topic; returns the offsets once all in-sync replicas have them."""
+    """Writes records to partitions of a topic."""
 
-    async def __call__(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> dict[int, list[int]]:
-        """Write and await acknowledgement."""
+    async def __call__(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
+        """Return once all in-sync replicas have every record; raise when one may be missing."""
 
 
 Router = Callable[[Delivery], Awaitable[Destination | None]]
 """Says where a message goes. None: it was disposed of (answered, dead-lettered) durably and may be acknowledged."""
-
-HandOver = Callable[[str, int, list[int], list[KafkaRecord]], None]
-"""Told what was written where: topic, partition, offsets, records."""
 
 
 class IngressLane:
@@ -67,7 +64,6 @@ class IngressLane:
         topic: str,
         route: Router,
         write: KafkaWriter,
-        hand_over: HandOver,
         batch: int,
     ) -> None:
         self.name = consumer
@@ -77,7 +73,6 @@ class IngressLane:
         self._stream = stream
         self._route = route
         self._write = write
-        self._hand_over = hand_over
         self._pull = OrderedPull(nc, stream, consumer, batch=batch)
         self._to_acknowledge: Delivery | None = None
         self._stopping = False
@@ -141,9 +136,7 @@ class IngressLane:
                 )
                 by_partition.setdefault(destination.partition, []).append(record)
         if by_partition:
-            offsets = await self._write(self._topic, by_partition)
-            for partition, records in by_partition.items():
-                self._hand_over(self._topic, partition, offsets[partition], records)
+            await self._write(self._topic, by_partition)
         self.carried += len(deliveries)
         self._to_acknowledge = deliveries[-1]
 

@@ -14,23 +14,29 @@ from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.table import OFFSET_KEY, TableView
 
 
-async def group_commit(producer: DurableProducer, partition: int, views: Iterable[TableView]) -> None:
-    """Make the staged rows of one partition durable and visible.
+async def group_commit(
+    producer: DurableProducer, partition: int, views: Iterable[TableView], *, source: OutgoingBatch | None = None
+) -> list[int]:
+    """Make the staged rows of one partition durable and visible, together with source records that are not in the log yet.
 
-    Raises the producer's error when a changelog record is not acknowledged; then no table was changed.
+    Returns the offsets of the source records. Raises the producer's error when a record is not acknowledged; then no table was
+    changed.
     """
     dirty = [view for view in views if view.staged]
-    if not dirty:
-        return
+    sources = [source] if source is not None and source.records else []
+    if not dirty and not sources:
+        return []
     now = int(time.time() * 1000)
-    offsets = await producer.write(
+    changelogs = [
         OutgoingBatch(
             view.table.changelog_topic,
             partition,
             [OutgoingRecord(key, value, now) for key, value in view.staged.items()],
         )
         for view in dirty
-    )
+    ]
+    offsets = await producer.write([*sources, *changelogs])
+    written = offsets.pop(0) if sources else []
     for view, acknowledged in zip(dirty, offsets, strict=True):
         batch = WriteBatch(raw_mode=True)
         for key, value in view.staged.items():
@@ -40,3 +46,4 @@ async def group_commit(producer: DurableProducer, partition: int, views: Iterabl
                 batch.put(key, value)
         batch.put(OFFSET_KEY, str(acknowledged[-1]).encode())
         view.table.database(partition).write(batch)
+    return written

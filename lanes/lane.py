@@ -1,7 +1,7 @@
 """The ordered loop of one topic partition: take everything pending, run every agent on it, commit once, repeat.
 
-Guarantee: records are processed in offset order, each at least once and never after a later one; `committable` only moves
-past records whose effects are durable. A cycle that fails is repeated from the same record with backing off."""
+Guarantee: records are processed in the order in which they came, each at least once; `committable` only moves past records whose
+effects are durable. A cycle that fails is repeated from the same record with backing off."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from lanes.agent import Batch, LaneAgent
 from lanes.commit import group_commit
 from lanes.failure import stack_of
-from lanes.producer import DurableProducer
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.record import Record
 from lanes.table import TableView
 
@@ -24,8 +25,19 @@ FIRST_BACKOFF_S = 0.1
 LAST_BACKOFF_S = 10.0
 
 
+class Carried(NamedTuple):
+    """Records that wait to be written with their effects, and the offsets that they will have."""
+
+    records: Sequence[Record]
+    offsets: asyncio.Future[list[int]]
+
+
 class Lane:
-    """Runs the agents of one topic for one partition. Records enter by `deliver` from the fetch or `hand_over` from the bridge."""
+    """Runs the agents of one topic for one partition.
+
+    Records enter by `deliver` from the fetch, by `hand_over` when this worker has just written them, and by `carry` when this worker
+    is about to write them: then the same produce request takes the records and the changelogs of their effects.
+    """
 
     def __init__(
         self,
@@ -52,7 +64,9 @@ class Lane:
         self._on_drained = on_drained
         self._full = False
         self._pending: deque[Record] = deque()
+        self._carried: deque[Carried] = deque()
         self._next_offset: int | None = None
+        self._level = False
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -60,7 +74,12 @@ class Lane:
     @property
     def backlog(self) -> int:
         """Records accepted and not yet taken by a cycle."""
-        return len(self._pending)
+        return len(self._pending) + sum(len(carried.records) for carried in self._carried)
+
+    @property
+    def level(self) -> bool:
+        """Whether nothing is known to lie in the log between what this lane has accepted and its end."""
+        return self._level and not self._stopping
 
     @property
     def expected_offset(self) -> int:
@@ -70,6 +89,7 @@ class Lane:
     def start(self, position: int | None) -> None:
         """Begin taking records; `position` is where the lane stands if nothing waits behind it in the log, else None."""
         self._next_offset = position
+        self._level = position is not None
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane {self.topic}[{self.partition}]")
 
     async def stop(self, budget_s: float) -> None:
@@ -82,6 +102,8 @@ class Lane:
         if not done:
             self._task.cancel()
             await asyncio.wait({self._task})
+        while self._carried:
+            self._carried.popleft().offsets.cancel()
         for agent in self._agents:
             agent.forget(self.partition)
 
@@ -98,6 +120,17 @@ class Lane:
         """Accept records that this worker has just written, if they continue the lane without a hole; else the fetch brings them."""
         if records and self._next_offset == records[0].offset and len(self._pending) < self._max_backlog:
             self._accept(records)
+            self._level = True
+
+    async def carry(self, records: Sequence[Record]) -> list[int]:
+        """Process records that are not in the log yet; returns their offsets once they and their effects are durable.
+
+        Offsets of the given records are ignored. Only for a lane that is `level`. Cancelled when the lane stops first.
+        """
+        carried = Carried(records, asyncio.get_running_loop().create_future())
+        self._carried.append(carried)
+        self._wake.set()
+        return await carried.offsets
 
     def _accept(self, records: Sequence[Record]) -> None:
         if records:
@@ -107,28 +140,37 @@ class Lane:
 
     async def _run(self) -> None:
         while not self._stopping:
-            if not self._pending:
+            if not self._pending and not self._carried:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            records = [self._pending.popleft() for _ in range(min(len(self._pending), self._max_batch))]
-            await self._complete(records)
+            await self._complete(*self._take())
             if self._full and len(self._pending) <= self._max_backlog // 2:
                 self._full = False
                 self._on_drained()
 
-    async def _complete(self, records: list[Record]) -> None:
+    def _take(self) -> tuple[list[Record], list[Carried]]:
+        """Fetched records first: they lie before what this worker carries. A carried group is never split."""
+        records = [self._pending.popleft() for _ in range(min(len(self._pending), self._max_batch))]
+        carried: list[Carried] = []
+        size = len(records)
+        while self._carried and (not size or size + len(self._carried[0].records) <= self._max_batch):
+            carried.append(self._carried.popleft())
+            size += len(carried[-1].records)
+        return records, carried
+
+    async def _complete(self, records: list[Record], carried: list[Carried]) -> None:
         backoff = FIRST_BACKOFF_S
         while not self._stopping:
             try:
-                await self._cycle(records)
+                await self._cycle(records, carried)
                 return
             except Exception as error:
                 logger.error(
                     "lane %s[%s]: the cycle from offset %s failed and is repeated in %.1f s: %s",
                     self.topic,
                     self.partition,
-                    records[0].offset,
+                    records[0].offset if records else self._next_offset,
                     backoff,
                     stack_of(error),
                 )
@@ -136,16 +178,42 @@ class Lane:
                     agent.forget(self.partition)
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, LAST_BACKOFF_S)
+        for one in carried:
+            one.offsets.cancel()
 
-    async def _cycle(self, records: list[Record]) -> None:
+    async def _cycle(self, records: list[Record], carried: list[Carried]) -> None:
         started = time.perf_counter()
-        batch = Batch(self.partition, records, {table.name: TableView(table, self.partition) for table in self._tables})
+        unwritten = [record for one in carried for record in one.records]
+        everything = [*records, *unwritten]
+        views = {table.name: TableView(table, self.partition) for table in self._tables}
+        batch = Batch(self.partition, everything, views)
         for agent in self._agents:
             await agent.process(batch)
-        await group_commit(self._producer, self.partition, batch.views())
+        source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
+        offsets = await group_commit(self._producer, self.partition, batch.views(), source=source)
         for agent in self._agents:
             await agent.committed(batch)
-        self.committable = records[-1].offset + 1
+        if records:
+            self.committable = records[-1].offset + 1
+        if offsets:
+            self._settle(offsets, carried)
         self.cycles += 1
-        self.records_done += len(records)
+        self.records_done += len(everything)
         self.busy_seconds += time.perf_counter() - started
+
+    def _settle(self, offsets: list[int], carried: list[Carried]) -> None:
+        """Move past carried records if they continue the lane; else the fetch brings what lies between, and them again."""
+        assert self._next_offset is not None, "only a level lane carries"
+        if offsets[0] == self._next_offset and offsets[-1] - offsets[0] + 1 == len(offsets):
+            self._next_offset = self.committable = offsets[-1] + 1
+        elif offsets[-1] >= self._next_offset:
+            self._level = False
+        for one in carried:
+            told, offsets = offsets[: len(one.records)], offsets[len(one.records) :]
+            if not one.offsets.done():
+                one.offsets.set_result(told)
+
+
+def outgoing(record: Record) -> OutgoingRecord:
+    """A record as the producer takes it."""
+    return OutgoingRecord(record.key, record.value, record.timestamp_ms, tuple(record.headers.items()))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from lanes.agent import LaneAgent
-from lanes.lane import Lane
-from lanes.producer import DurableProducer
+from lanes.lane import Lane, outgoing
+from lanes.producer import DurableProducer, OutgoingBatch
 from lanes.record import Record
 
 PartitionsCallback = Callable[[frozenset[int]], Awaitable[None]]
@@ -32,11 +32,13 @@ class LaneSettings:
 class Lanes:
     """Registry and lifecycle of lanes. `on_started` and `on_stopping` let the wiring attach what follows partition ownership."""
 
-    def __init__(self, producer: DurableProducer, settings: LaneSettings) -> None:
+    def __init__(self, producer: DurableProducer, writer: DurableProducer, settings: LaneSettings) -> None:
         self._producer = producer
+        self._writer = writer
         self._settings = settings
         self._agents: dict[str, list[LaneAgent]] = {}
         self._max_batch: dict[str, int] = {}
+        self._fold_ahead: set[str] = set()
         self._lanes: dict[TP, Lane] = {}
         self._changing = asyncio.Lock()
         self.on_started: list[PartitionsCallback] = []
@@ -44,8 +46,14 @@ class Lanes:
         self.on_drained: Callable[[TP], object] = _ignore
         self._committable_at_stop: dict[TP, int] = {}
 
-    def declare(self, topic: str, agents: Sequence[LaneAgent], *, max_batch: int) -> None:
-        """Say which agents fold a topic, in their order within a cycle, and how many records one cycle takes at most."""
+    def declare(self, topic: str, agents: Sequence[LaneAgent], *, max_batch: int, fold_ahead: bool = False) -> None:
+        """Say which agents fold a topic, in their order within a cycle, and how many records one cycle takes at most.
+
+        With `fold_ahead`, `write` lets a lane process records before they are in the log, in the same produce request. That is right
+        where the log is not the truth: a failed write leaves effects of records that will be written again.
+        """
+        if fold_ahead:
+            self._fold_ahead.add(topic)
         self._agents[topic] = list(agents)
         self._max_batch[topic] = max_batch
 
@@ -109,11 +117,32 @@ class Lanes:
         lane = self._lanes.get(tp)
         return lane is not None and lane.deliver(records)
 
-    def hand_over(self, topic: str, partition: int, records: Sequence[Record]) -> None:
-        """Give a lane records that this worker has just written to its partition."""
-        lane = self._lanes.get(TP(topic, partition))
-        if lane is not None:
-            lane.hand_over(records)
+    async def write(self, topic: str, by_partition: Mapping[int, Sequence[Record]]) -> None:
+        """Write records (their offsets are ignored) to partitions of a lane topic; returns when all in-sync replicas have them.
+
+        Lanes of this worker take them without a fetch. Raises the client's error, or CancelledError when a lane stopped first.
+        """
+        carried = []
+        plain: dict[int, Sequence[Record]] = {}
+        for partition, records in by_partition.items():
+            lane = self._lanes.get(TP(topic, partition))
+            if lane is not None and lane.level and topic in self._fold_ahead:
+                carried.append(lane.carry(records))
+            else:
+                plain[partition] = records
+        await asyncio.gather(*carried, *([self._write_plain(topic, plain)] if plain else []))
+
+    async def _write_plain(self, topic: str, by_partition: Mapping[int, Sequence[Record]]) -> None:
+        offsets = await self._writer.write(
+            OutgoingBatch(topic, partition, [outgoing(record) for record in records])
+            for partition, records in by_partition.items()
+        )
+        for (partition, records), written in zip(by_partition.items(), offsets, strict=True):
+            lane = self._lanes.get(TP(topic, partition))
+            if lane is not None:
+                lane.hand_over(
+                    [record._replace(offset=offset) for record, offset in zip(records, written, strict=True)]
+                )
 
     def committable_partitions(self) -> Iterator[TP]:
         """Partitions with an offset to commit."""

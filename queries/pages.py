@@ -37,6 +37,7 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
                 "cycles": lane.cycles,
                 "records": lane.records_done,
                 "backlog": lane.backlog,
+                "level": lane.level,
                 "busy_seconds": round(lane.busy_seconds, 6),
             }
             for lane in app.lanes.lanes()
