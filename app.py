@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import sys
 
@@ -168,7 +169,13 @@ class PersonApp(LaneApp):
     def _declare_agents(self) -> None:
         tables = self.worker_tables
         event_agents = [
-            FoldPersons(tables.persons, tables.positions, self._log, self._letters),
+            FoldPersons(
+                tables.persons,
+                tables.positions,
+                self._log,
+                self._letters,
+                max_state_bytes=self.settings.changelog_max_bytes // 2,
+            ),
             ProjectSummary(tables.summary, self._letters),
             ProjectTimeline(tables.timeline, self._log, self._letters),
         ]
@@ -180,6 +187,8 @@ class PersonApp(LaneApp):
                 self._log,
                 self._letters,
                 remembered=self.settings.cached_persons,
+                # A command may bring a row near its bound; the fold then still has room for what grows without commands.
+                max_state_bytes=self.settings.changelog_max_bytes // 4,
             )
         ]
         raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
@@ -197,7 +206,8 @@ class PersonApp(LaneApp):
 
     async def _partitions_started(self, partitions: frozenset[int]) -> None:
         for partition in partitions:
-            self.worker_tables.positions.advance(partition, self.worker_tables.persons.position(partition))
+            self.worker_tables.load_position(partition)
+        await self._partitions_stopping(frozenset(range(self.settings.partitions)) - partitions)
         await self.queries.own(partitions)
         event_route = by_subject_tokens(partition=4, key=5)
         lanes = [
@@ -217,6 +227,11 @@ class PersonApp(LaneApp):
         lanes, self._ingress = self._ingress, []
         await asyncio.gather(stop_all(lanes), self.queries.disown(partitions))
 
+    async def _ensure_consumer(self, stream: str, name: str) -> None:
+        for of_stream, declared in streams.ingress_consumers(self.settings.partitions):
+            if of_stream == stream and declared["durable_name"] == name:
+                await ensure_consumer(self.nc, stream, declared)
+
     def _ingress_lane(self, stream: str, consumer: str, topic: str, route: Router) -> IngressLane:
         return IngressLane(
             self.nc,
@@ -226,6 +241,7 @@ class PersonApp(LaneApp):
             route=route,
             write=self._write,
             batch=self.settings.ingress_batch,
+            ensure=functools.partial(self._ensure_consumer, stream, consumer),
         )
 
     async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nats.aio.client import Client
 
+from agents.replies import REPLY_TO, announce
 from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.ingress import Destination, Router
 from bridge.jetstream import Delivery
@@ -12,11 +13,8 @@ from domain.commands import command_address
 from domain.outcomes import Outcome
 from domain.partitions import partition_of
 from domain.refusals import Refused
-from domain.subjects import outcome_subject
 
 NAME = "admit_command"
-REPLY_TO = "person-reply-to"
-"""Header with the sender's inbox, lower case as it travels in Kafka."""
 
 
 def command_router(nc: Client, letters: DeadLetters, *, partitions: int, max_bytes: int) -> Router:
@@ -47,10 +45,7 @@ def command_router(nc: Client, letters: DeadLetters, *, partitions: int, max_byt
         )
         refused = Refused("invalid_command", reason, field=field, rule=rule)
         outcome = Outcome.refused(refused, command_id=command_id).to_bytes()
-        if command_id is not None:
-            await nc.publish(outcome_subject(command_id), outcome)
         reply_to = next((v for k, v in delivery.headers.items() if k.lower() == REPLY_TO), None)
-        if reply_to is not None:
-            await nc.publish(reply_to, outcome)
+        await announce(nc, command_id, reply_to, outcome)
 
     return route

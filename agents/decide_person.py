@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from nats.aio.client import Client
 
-from agents.admit_command import REPLY_TO
 from agents.containment import TRANSIENT
 from agents.reading import EventLog, dead_letter
+from agents.replies import REPLY_TO, announce
 from bridge import headers
 from bridge.append import EntityAppend, EventMessage, append_each
 from bridge.dead_letters import DeadLetters
@@ -25,8 +25,9 @@ from domain.decide import AlreadyRecorded, decide
 from domain.events import Event, write_event
 from domain.evolve import apply
 from domain.outcomes import Outcome, Position
+from domain.person import Person, dump_state
 from domain.refusals import Refused
-from domain.subjects import event_subject, outcome_subject, person_filter
+from domain.subjects import event_subject, person_filter
 from lanes.agent import Batch, LaneAgent
 from lanes.failure import stack_of
 from lanes.record import Record
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 4
 """A decision and three more after a lost append race (domain.md 5.4)."""
+
+
+FEW_COMPONENTS = 16
+"""Components of at most 80 KiB each that fit any row without measuring."""
 
 
 @dataclass
@@ -77,6 +82,7 @@ class DecidePerson(LaneAgent):
         letters: DeadLetters,
         *,
         remembered: int,
+        max_state_bytes: int,
     ) -> None:
         self.tables = (table.table,)
         self._table = table
@@ -85,6 +91,7 @@ class DecidePerson(LaneAgent):
         self._log = log
         self._letters = letters
         self._remembered = remembered
+        self._max_state_bytes = max_state_bytes
         self._appended: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
 
     async def process(self, batch: Batch) -> None:
@@ -134,11 +141,8 @@ class DecidePerson(LaneAgent):
         """Publish the outcomes: to everybody under the command id, and to the sender's inbox."""
         announcements: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
         for record, command_id, message in announcements:
-            if command_id:
-                await self._nc.publish(outcome_subject(command_id), message)
-            reply_to = record.headers.get(REPLY_TO)
-            if reply_to:
-                await self._nc.publish(reply_to.decode(), message)
+            reply_to = record.headers.get(REPLY_TO, b"").decode(errors="replace")
+            await announce(self._nc, command_id or None, reply_to, message)
 
     def forget(self, partition: int) -> None:
         """Drop what was appended and not folded; the stream tells it again when an append is refused."""
@@ -177,12 +181,12 @@ class DecidePerson(LaneAgent):
         try:
             if work.outdated:
                 work.row = await self._reread(work.row)
-            decided = _decide_all(work)
+            decided = _decide_all(work, self._max_state_bytes)
             if any(pending.outcome is not None for pending in work.commands):
                 newest = await self._reread(work.row)
                 if newest is not work.row:
                     work.row = newest
-                    decided = _decide_all(work)
+                    decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
                 pending.outcome = await self._recorded_outcome(partition, work.row, pending)
         except TRANSIENT:
@@ -260,7 +264,7 @@ def _read(record: Record) -> Command:
     return read_command(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
 
 
-def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
+def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list[Pending]]:
     """Decide a person's commands one after the other; returns the state behind them and those that were recorded before."""
     person = work.row.person
     recorded = []
@@ -268,17 +272,25 @@ def _decide_all(work: PersonWork) -> tuple[PersonRow, list[Pending]]:
         assert pending.command is not None
         pending.events, pending.outcome = (), None
         try:
-            pending.events = decide(pending.command, person)
+            pending.events, person = _decide_one(pending.command, person, max_state_bytes)
         except Refused as refused:
             pending.outcome = Outcome.refused(
                 refused, command_id=pending.command_id, person_id=person.person_id, version=person.version
             )
         except AlreadyRecorded:
             recorded.append(pending)
-        else:
-            for event in pending.events:
-                person = apply(person, event)
     return PersonRow(person, work.row.stream_sequence), recorded
+
+
+def _decide_one(command: Command, person: Person, max_state_bytes: int) -> tuple[Sequence[Event], Person]:
+    """The events of a command and the state behind them; a state that no table row could hold is refused."""
+    events = decide(command, person)
+    for event in events:
+        person = apply(person, event)
+    # Measured only where a command brings much: a state grows by little more than its commands.
+    if len(person.components) > FEW_COMPONENTS and len(dump_state(person)) > max_state_bytes:
+        raise Refused("component_limit", field="data", rule=f"a person holds at most {max_state_bytes} bytes")
+    return events, person
 
 
 def _entity(work: PersonWork) -> EntityAppend:

@@ -11,7 +11,7 @@ from agents.reading import EventLog, StoredEvent, dead_letter, decoded
 from bridge.dead_letters import DeadLetters
 from domain.evolve import SequenceGap, apply
 from lanes.agent import Batch, LaneAgent
-from tables import persons
+from tables import persons, position
 from tables.persons import PersonRow, PersonsTable
 from tables.position import AppliedPositions
 
@@ -28,7 +28,16 @@ class FoldPersons(LaneAgent):
 
     name = "fold_persons"
 
-    def __init__(self, table: PersonsTable, positions: AppliedPositions, log: EventLog, letters: DeadLetters) -> None:
+    def __init__(
+        self,
+        table: PersonsTable,
+        positions: AppliedPositions,
+        log: EventLog,
+        letters: DeadLetters,
+        *,
+        max_state_bytes: int,
+    ) -> None:
+        self._max_state_bytes = max_state_bytes
         self.tables = (table.table,)
         self._table = table
         self._positions = positions
@@ -45,11 +54,15 @@ class FoldPersons(LaneAgent):
         for person_id, stored in events.by_person.items():
             before = self._table.read(batch.partition, person_id)
             after = await self._fold(before, stored)
-            folded[person_id] = FoldedPerson(after, after is not before)
-            if after is not before:
-                persons.stage(view, after)
+            folded[person_id] = FoldedPerson(before, False)
+            async with contained(self._letters, self.name, stored[-1].record):
+                if after is not before:
+                    persons.stage(view, after, self._max_state_bytes)
+                folded[person_id] = FoldedPerson(after, after is not before)
         if events.last_stream_sequence > self._positions.applied(batch.partition):
-            persons.stage_position(view, events.last_stream_sequence)
+            # In every table of the lane: after a crash between two of them the slower one tells how far all are.
+            for of_table in batch.views():
+                position.stage(of_table, events.last_stream_sequence)
 
     async def committed(self, batch: Batch) -> None:
         """Keep the new states decoded and let readers of their own writes go on."""
@@ -75,10 +88,10 @@ class FoldPersons(LaneAgent):
 
     async def _healed(self, row: PersonRow, stream_sequence: int) -> PersonRow:
         """The row with everything that the stream holds up to a sequence; raises when that cannot be folded either."""
-        async for event, position in self._log.events(row.person.person_id, after=row.stream_sequence):
-            if position > stream_sequence:
+        async for event, stored_at in self._log.events(row.person.person_id, after=row.stream_sequence):
+            if stored_at > stream_sequence:
                 break
-            row = PersonRow(apply(row.person, event), position)
+            row = PersonRow(apply(row.person, event), stored_at)
         return row
 
 

@@ -45,8 +45,8 @@ class ProjectTimeline(LaneAgent):
         timeline.stage(view, timeline_entry(event), stream_sequence)
 
     async def _heal(self, view: TableView, stored: StoredEvent) -> None:
-        async for event, position in self._log.events(stored.event.person_id):
-            if position >= stored.stream_sequence:
+        async for event, stored_at in self._log.events(stored.event.person_id):
+            if stored_at >= stored.stream_sequence:
                 return
             if not timeline.holds(view, event.person_id, event.sequence):
-                timeline.stage(view, timeline_entry(event), position)
+                timeline.stage(view, timeline_entry(event), stored_at)

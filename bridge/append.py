@@ -14,7 +14,10 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from bridge.errors import AppendRefusedError
+from bridge.errors import AppendRefusedError, BridgeError
+
+LOST_RACE = frozenset({10070, 10071, 10164, 10201})
+"""Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
 
 MAX_BATCH = 900
 """Messages per atomic batch; the server's limit is 1000."""
@@ -41,8 +44,9 @@ class EntityAppend:
 async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: float = 5.0) -> list[int]:
     """Append all entities in one atomic batch; returns the stream sequence of each entity's last message.
 
-    Raises AppendRefusedError when the server refuses the batch (an expectation was wrong, an id was seen before): nothing is stored
-    then. Raises NatsError or TimeoutError when the answer is unknown: the batch may be stored, so the caller must reread.
+    Raises AppendRefusedError when an expectation was wrong or an id was seen before: nothing is stored then, and somebody knew more.
+    Raises BridgeError when the server could not store the batch, and NatsError or TimeoutError when the answer is unknown: the batch
+    may be stored, so the caller must reread.
     """
     total = sum(len(entity.messages) for entity in entities)
     if total > MAX_BATCH:
@@ -77,7 +81,10 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
             break
     if "error" in answer:
         error = answer["error"]
-        raise AppendRefusedError(int(error.get("err_code", 0)), str(error.get("description", "")))
+        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
+        if code in LOST_RACE:
+            raise AppendRefusedError(code, description)
+        raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
     last = int(answer["seq"])
     sequences = []
     position = last - total

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bridge.headers import kafka_headers
-from bridge.jetstream import Delivery, OrderedPull
+from bridge.jetstream import CONSUMER_NOT_FOUND, Delivery, JetStreamError, OrderedPull
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class IngressLane:
         route: Router,
         write: KafkaWriter,
         batch: int,
+        ensure: Callable[[], Awaitable[None]],
     ) -> None:
         self.name = consumer
         self.carried = 0
@@ -73,6 +74,7 @@ class IngressLane:
         self._stream = stream
         self._route = route
         self._write = write
+        self._ensure = ensure
         self._pull = OrderedPull(nc, stream, consumer, batch=batch)
         self._to_acknowledge: Delivery | None = None
         self._stopping = False
@@ -99,7 +101,7 @@ class IngressLane:
         while not self._stopping:
             acknowledging: asyncio.Task[None] | None = None
             try:
-                await self._pull.start()
+                await self._begin()
                 acknowledging = asyncio.get_running_loop().create_task(self._acknowledge_periodically())
                 while not self._stopping:
                     deliveries = await self._pull.next(IDLE_WAIT_S)
@@ -122,6 +124,16 @@ class IngressLane:
                 self._to_acknowledge = None
                 if acknowledging is not None:
                     acknowledging.cancel()
+
+    async def _begin(self) -> None:
+        try:
+            await self._pull.start()
+        except JetStreamError as error:
+            if error.code != CONSUMER_NOT_FOUND:
+                raise
+            # Somebody deleted the consumer. A new one delivers everything again, which has no second effect.
+            await self._ensure()
+            await self._pull.start()
 
     async def _carry(self, deliveries: Sequence[Delivery]) -> None:
         by_partition: dict[int, list[KafkaRecord]] = {}

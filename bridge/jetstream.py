@@ -23,6 +23,11 @@ from bridge.errors import BridgeError
 logger = logging.getLogger(__name__)
 
 PULL_EXPIRES_S = 2.0
+PULL_MAX_BYTES = 16 << 20
+"""Bytes that one pull may bring; above the largest message of any stream that is carried."""
+ENDED_STATUSES = frozenset({"404", "408"})
+ENDED_DESCRIPTIONS = frozenset({"batch completed", "message size exceeds maxbytes", "interest expired"})
+"""How the server ends a pull in the ordinary way; a new one is sent then. Anything else is an error for the reader."""
 CONSUMER_NOT_FOUND = 10014
 STREAM_NOT_FOUND = 10059
 NO_MESSAGE = 10037
@@ -58,9 +63,11 @@ class Delivery:
     consumer_sequence: int
     stored_ns: int
     ack_subject: str
+    reset: int = 0
+    """Which reset of the consumer it followed; consumer sequences begin anew with each."""
 
 
-def read_delivery(message: Msg) -> Delivery:
+def read_delivery(message: Msg, reset: int = 0) -> Delivery:
     """Parse the acknowledgement subject (9 tokens before server 2.11's domain form, 11 or more with it)."""
     tokens = message.reply.split(".")
     shift = 0 if len(tokens) == 9 else 2
@@ -72,6 +79,7 @@ def read_delivery(message: Msg) -> Delivery:
         int(tokens[6 + shift]),
         int(tokens[7 + shift]),
         message.reply,
+        reset,
     )
 
 
@@ -87,6 +95,10 @@ class OrderedPull:
         self._wake = asyncio.Event()
         self._subscription: Subscription | None = None
         self._expected = 1
+        self._last_stream_sequence = 0
+        self._resets = 0
+        self._failure: str | None = None
+        self._acknowledging = asyncio.Lock()
         self._outstanding = 0
         self._asked_at = 0.0
         self._connection_generation = -1
@@ -94,9 +106,13 @@ class OrderedPull:
     async def start(self) -> None:
         """Begin at the acknowledged floor; whatever another reader had in flight is delivered again to this one."""
         await self._detach()
-        self._arrived.clear()
-        await api(self._nc, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
+        async with self._acknowledging:
+            self._arrived.clear()
+            self._resets += 1
+            await api(self._nc, f"CONSUMER.RESET.{self._stream}.{self._consumer}")
         self._expected = 1
+        self._last_stream_sequence = 0
+        self._failure = None
         self._outstanding = 0
         self._connection_generation = self._nc.stats["reconnects"]
         self._subscription = await self._nc.subscribe(self._nc.new_inbox(), cb=self._on_message)
@@ -110,7 +126,8 @@ class OrderedPull:
     async def next(self, wait_s: float) -> list[Delivery]:
         """Messages that arrived since the last call, waiting up to `wait_s` for the first; empty when none came.
 
-        Raises JetStreamError or NatsError when the consumer cannot be reset after a loss.
+        Raises BridgeError when the server ended the pull for a reason that asking again does not mend, and JetStreamError or NatsError
+        when the consumer cannot be reset after a loss.
         """
         if not self._arrived:
             self._wake.clear()
@@ -122,8 +139,9 @@ class OrderedPull:
             return []
         deliveries: list[Delivery] = []
         while self._arrived:
-            delivery = read_delivery(self._arrived.popleft())
-            if delivery.consumer_sequence != self._expected:
+            delivery = read_delivery(self._arrived.popleft(), self._resets)
+            out_of_order = delivery.stream_sequence <= self._last_stream_sequence
+            if delivery.consumer_sequence != self._expected or out_of_order:
                 logger.warning(
                     "%s/%s: delivery %s came where %s was due; the consumer is reset",
                     self._stream,
@@ -135,22 +153,34 @@ class OrderedPull:
                 await self.start()
                 return deliveries
             self._expected += 1
+            self._last_stream_sequence = delivery.stream_sequence
             deliveries.append(delivery)
+        if not deliveries and self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise BridgeError(f"pulling from {self._stream}/{self._consumer} ended: {failure}")
         if self._subscription is not None:
             await self._ask_when_low()
         return deliveries
 
     async def acknowledge(self, delivery: Delivery) -> None:
-        """Acknowledge a message and all before it, and wait until the server has recorded it."""
-        await self._nc.request(delivery.ack_subject, b"+ACK", timeout=5)
+        """Acknowledge a message and all before it, and wait until the server has recorded it.
+
+        A delivery from before the last reset is passed over: its consumer sequence would acknowledge other messages now.
+        """
+        async with self._acknowledging:
+            if delivery.reset == self._resets:
+                await self._nc.request(delivery.ack_subject, b"+ACK", timeout=5)
 
     async def _on_message(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK."):
             self._outstanding -= 1
             self._arrived.append(message)
         else:
-            # 404, 408, 409: the pull request ended; a new one is sent by the reading loop.
             self._outstanding = 0
+            status = (message.headers or {}).get("Status", "")
+            description = (message.headers or {}).get("Description", "")
+            if status not in ENDED_STATUSES and description.lower() not in ENDED_DESCRIPTIONS:
+                self._failure = f"{status} {description}".strip()
         self._wake.set()
 
     async def _ask_when_low(self) -> None:
@@ -162,7 +192,7 @@ class OrderedPull:
         assert self._subscription is not None
         self._asked_at = asyncio.get_running_loop().time()
         self._outstanding = self._batch
-        request = {"batch": self._batch, "expires": int(PULL_EXPIRES_S * 1e9)}
+        request = {"batch": self._batch, "max_bytes": PULL_MAX_BYTES, "expires": int(PULL_EXPIRES_S * 1e9)}
         await self._nc.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
             json.dumps(request).encode(),

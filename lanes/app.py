@@ -40,7 +40,8 @@ class LaneApp(faust.App):
         gc.set_threshold(50_000, 20, 20)
 
     async def _start_lanes(self, *_: Any, **__: Any) -> None:
-        await self.lanes.start(self.consumer.assignment(), await self.consumer.idle_positions())
+        generation = self.consumer_generation_id
+        await self.lanes.start(await self.consumer.lane_positions(), generation)
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

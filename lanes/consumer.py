@@ -7,11 +7,14 @@ rebalance (#502). Each patch is pinned by a test on the source of faust-streamin
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from lanes.lane import LanePosition
 from lanes.record import Record
 
 
@@ -40,7 +43,8 @@ class LaneConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         if not self.flow_active:
             # Fetched before a rebalance stopped the flow: the next owner, maybe this worker, reads them again.
-            await self.perform_seek()
+            with suppress(KafkaError):
+                await self.perform_seek()
             return
         lanes = self.app.lanes
         for fetched_tp, fetched in records.items():
@@ -51,7 +55,10 @@ class LaneConsumer(driver.Consumer):
                 continue
             if lanes.runs(tp.topic):
                 expected = lanes.expected_offset(tp)
-                if lanes.deliver(tp, [to_record(record) for record in fetched if record.offset >= expected]):
+                fresh = [to_record(record) for record in fetched if record.offset >= expected]
+                if fresh and fresh[0].offset > expected and lanes.owns(tp):
+                    await self._return_to(tp, expected)
+                elif lanes.deliver(tp, fresh):
                     self.on_buffer_full(tp)
             else:
                 for record in fetched:
@@ -59,22 +66,33 @@ class LaneConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Finish running cycles, then commit; Faust calls this before it gives partitions back or closes tables."""
-        await self.app.lanes.stop()
+        await self.app.lanes.stop(self.app.consumer_generation_id)
         await super().wait_empty()
+        self.app.lanes.forget_committable()
 
-    async def idle_positions(self) -> dict[TP, int]:
-        """Assigned lane partitions whose committed offset is the end of the log, with that offset."""
+    async def lane_positions(self) -> dict[TP, LanePosition]:
+        """Where each assigned lane partition goes on: behind the committed offset, or at the earliest record without one."""
         assigned = [tp for tp in self.assignment() if self.app.lanes.runs(tp.topic)]
+        if not assigned:
+            return {}
         committed = await self.seek_to_committed()
+        earliest = await self.earliest_offsets(*assigned)
         ends = await self.highwaters(*assigned)
         positions = {}
         for tp in assigned:
-            position = committed.get(tp)
-            end = ends.get(tp) or 0
-            # Nothing committed reads from the earliest record: that is the end only while the log is empty.
-            if (position if position is not None and position >= 0 else 0) == end:
-                positions[TP(tp.topic, tp.partition)] = end
+            position = max(committed.get(tp) or 0, earliest.get(tp) or 0)
+            positions[TP(tp.topic, tp.partition)] = LanePosition(position, position == (ends.get(tp) or 0))
         return positions
+
+    async def _return_to(self, tp: TP, expected: int) -> None:
+        """Fetch again from where a lane stands: what was fetched leaves out records between."""
+        earliest = (await self.earliest_offsets(tp)).get(tp) or 0
+        if earliest > expected:
+            self.log.error(
+                "%s: records %s to %s were deleted before the lane had read them", tp, expected, earliest - 1
+            )
+            self.app.lanes.skip_to(tp, earliest)
+        await self.seek_wait({tp: max(expected, earliest)})
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         yield from super()._filter_tps_with_pending_acks(topics)

@@ -32,6 +32,13 @@ class Carried(NamedTuple):
     offsets: asyncio.Future[list[int]]
 
 
+class LanePosition(NamedTuple):
+    """Where a lane goes on in the log, and whether that is the end of the log."""
+
+    offset: int
+    at_end: bool
+
+
 class Lane:
     """Runs the agents of one topic for one partition.
 
@@ -65,7 +72,7 @@ class Lane:
         self._full = False
         self._pending: deque[Record] = deque()
         self._carried: deque[Carried] = deque()
-        self._next_offset: int | None = None
+        self._next_offset = 0
         self._level = False
         self._wake = asyncio.Event()
         self._stopping = False
@@ -84,12 +91,14 @@ class Lane:
     @property
     def expected_offset(self) -> int:
         """Records below this offset were accepted already."""
-        return self._next_offset or 0
+        return self._next_offset
 
-    def start(self, position: int | None) -> None:
-        """Begin taking records; `position` is where the lane stands if nothing waits behind it in the log, else None."""
-        self._next_offset = position
-        self._level = position is not None
+    def start(self, position: LanePosition) -> None:
+        """Begin taking records at a position."""
+        for agent in self._agents:
+            agent.forget(self.partition)
+        self._next_offset = position.offset
+        self._level = position.at_end
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane {self.topic}[{self.partition}]")
 
     async def stop(self, budget_s: float) -> None:
@@ -102,13 +111,15 @@ class Lane:
         if not done:
             self._task.cancel()
             await asyncio.wait({self._task})
+            # What the cycle had enqueued must not reach the broker after the next owner's writes.
+            await self._producer.discard()
         while self._carried:
             self._carried.popleft().offsets.cancel()
         for agent in self._agents:
             agent.forget(self.partition)
 
     def deliver(self, records: Sequence[Record]) -> bool:
-        """Accept fetched records from `expected_offset` on.
+        """Accept fetched records that begin at `expected_offset`.
 
         True means that the backlog is full: the fetch should pause until `on_drained` is called.
         """
@@ -118,9 +129,14 @@ class Lane:
 
     def hand_over(self, records: Sequence[Record]) -> None:
         """Accept records that this worker has just written, if they continue the lane without a hole; else the fetch brings them."""
-        if records and self._next_offset == records[0].offset and len(self._pending) < self._max_backlog:
+        whole = bool(records) and records[-1].offset - records[0].offset + 1 == len(records)
+        if whole and self._next_offset == records[0].offset and len(self._pending) < self._max_backlog:
             self._accept(records)
             self._level = True
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at an offset: the records before it are no longer in the log."""
+        self._next_offset = max(self._next_offset, offset)
 
     async def carry(self, records: Sequence[Record]) -> list[int]:
         """Process records that are not in the log yet; returns their offsets once they and their effects are durable.
@@ -203,7 +219,6 @@ class Lane:
 
     def _settle(self, offsets: list[int], carried: list[Carried]) -> None:
         """Move past carried records if they continue the lane; else the fetch brings what lies between, and them again."""
-        assert self._next_offset is not None, "only a level lane carries"
         if offsets[0] == self._next_offset and offsets[-1] - offsets[0] + 1 == len(offsets):
             self._next_offset = self.committable = offsets[-1] + 1
         elif offsets[-1] >= self._next_offset:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
 
 
 class OutgoingRecord(NamedTuple):
@@ -49,6 +51,12 @@ class DurableProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        await asyncio.gather(*self._closing)
+
+    async def discard(self) -> None:
+        """Drop the session and what it has not sent yet; the next write opens a new one."""
+        if self._producer is not None:
+            self._abandon(self._producer)
         await asyncio.gather(*self._closing)
 
     async def write(self, batches: Iterable[OutgoingBatch]) -> list[list[int]]:
@@ -94,8 +102,11 @@ class DurableProducer:
                 "headers": list(record.headers),
             }
             if builder.append(**fields) is None:
-                # The builder is full; an empty one always takes one record, whatever its size.
-                acks.append((builder.record_count(), await self._submit(producer, builder, outgoing)))
+                # The builder is full; an empty one always takes one record, whatever its size. The next batch of a partition
+                # waits for this one: after a failure nothing later may be stored.
+                ack = await self._submit(producer, builder, outgoing)
+                acks.append((builder.record_count(), ack))
+                await ack
                 builder = producer.create_batch()
                 builder.append(**fields)
         if builder.record_count():
@@ -112,6 +123,7 @@ class DurableProducer:
     async def _session(self) -> AIOKafkaProducer:
         if self._producer is None:
             async with self._starting:
+                await asyncio.gather(*self._closing)
                 if self._producer is None:
                     producer = AIOKafkaProducer(
                         bootstrap_servers=self._bootstrap_servers,
@@ -134,17 +146,18 @@ class DurableProducer:
     def _abandon(self, producer: AIOKafkaProducer) -> None:
         if self._producer is producer:
             self._producer = None
-            closing = asyncio.get_running_loop().create_task(_close_quietly(producer))
+            closing = asyncio.get_running_loop().create_task(_close_without_sending(producer))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
 
-async def _close_quietly(producer: AIOKafkaProducer) -> None:
-    """Stop a failed producer; its own error was already raised to the writer."""
-    try:
+async def _close_without_sending(producer: AIOKafkaProducer) -> None:
+    """Close a session so that nothing that it still holds reaches the broker after what its successor writes."""
+    with suppress(asyncio.CancelledError, Exception):
+        await producer._sender.close()
+    producer._message_accumulator.fail_all(ProducerClosed())
+    with suppress(Exception):
         await asyncio.wait_for(producer.stop(), timeout=5)
-    except Exception:
-        return
 
 
 def _retrieve(future: asyncio.Future[object]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from lanes.agent import LaneAgent
-from lanes.lane import Lane, outgoing
+from lanes.lane import Lane, LanePosition, outgoing
 from lanes.producer import DurableProducer, OutgoingBatch
 from lanes.record import Record
 
@@ -44,6 +44,8 @@ class Lanes:
         self.on_started: list[PartitionsCallback] = []
         self.on_stopping: list[PartitionsCallback] = []
         self.on_drained: Callable[[TP], object] = _ignore
+        self._owned: frozenset[int] = frozenset()
+        self._revoked_generation: int | None = None
         self._committable_at_stop: dict[TP, int] = {}
 
     def declare(self, topic: str, agents: Sequence[LaneAgent], *, max_batch: int, fold_ahead: bool = False) -> None:
@@ -64,22 +66,28 @@ class Lanes:
     @property
     def partitions(self) -> frozenset[int]:
         """Partitions that this worker owns with their tables recovered."""
-        return frozenset(tp.partition for tp in self._lanes)
+        return self._owned
+
+    def owns(self, tp: TP) -> bool:
+        """Whether a lane runs for a topic partition."""
+        return tp in self._lanes
 
     def lanes(self) -> Sequence[Lane]:
         """The running lanes."""
         return tuple(self._lanes.values())
 
-    async def start(self, assigned: set[TP], positions: Mapping[TP, int]) -> None:
-        """Start a lane for each assigned partition of a lane topic.
+    async def start(self, positions: Mapping[TP, LanePosition], generation: int) -> None:
+        """Start a lane for each partition in `positions`, and end those of other partitions.
 
-        `positions` holds the partitions whose log has nothing to fetch: there, records that this worker writes itself
-        continue the lane at once.
+        A `generation` of the consumer group whose partitions were revoked while their tables were recovered starts nothing.
         """
         async with self._changing:
-            self._committable_at_stop = {}
-            for tp in sorted(assigned):
-                if tp.topic in self._agents and tp not in self._lanes:
+            if generation == self._revoked_generation:
+                return
+            strangers = [tp for tp in self._lanes if tp not in positions]
+            await asyncio.gather(*(self._lanes.pop(tp).stop(self._settings.stop_budget_s) for tp in strangers))
+            for tp, position in sorted(positions.items()):
+                if tp not in self._lanes:
                     lane = Lane(
                         tp.topic,
                         tp.partition,
@@ -90,17 +98,20 @@ class Lanes:
                         on_drained=functools.partial(self._drained, tp),
                     )
                     self._lanes[tp] = lane
-                    lane.start(positions.get(tp))
+                    lane.start(position)
+            self._owned = frozenset(tp.partition for tp in self._lanes)
             for callback in self.on_started:
-                await callback(self.partitions)
+                await callback(self._owned)
 
-    async def stop(self) -> None:
-        """Stop every lane (the group protocol revokes all partitions at once) after their running cycles."""
+    async def stop(self, generation: int) -> None:
+        """Stop every lane (the group protocol revokes all partitions of a generation at once) after their running cycles."""
         async with self._changing:
+            self._revoked_generation = generation
             if not self._lanes:
                 return
+            owned, self._owned = self._owned, frozenset()
             for callback in self.on_stopping:
-                await callback(self.partitions)
+                await callback(owned)
             await asyncio.gather(*(lane.stop(self._settings.stop_budget_s) for lane in self._lanes.values()))
             self._committable_at_stop = {
                 tp: lane.committable for tp, lane in self._lanes.items() if lane.committable is not None
@@ -111,6 +122,12 @@ class Lanes:
         """Fetched records below this offset need not be delivered."""
         lane = self._lanes.get(tp)
         return lane.expected_offset if lane is not None else 0
+
+    def skip_to(self, tp: TP, offset: int) -> None:
+        """Tell a lane that the log begins at an offset now."""
+        lane = self._lanes.get(tp)
+        if lane is not None:
+            lane.skip_to(offset)
 
     def deliver(self, tp: TP, records: Sequence[Record]) -> bool:
         """Give a lane its fetch; True asks the consumer to pause the partition until `on_drained`."""
@@ -153,6 +170,10 @@ class Lanes:
         """The offset behind the last record whose effects are durable."""
         lane = self._lanes.get(tp)
         return lane.committable if lane is not None else self._committable_at_stop.get(tp)
+
+    def forget_committable(self) -> None:
+        """The offsets of stopped lanes are committed, or the next owner goes on before them."""
+        self._committable_at_stop = {}
 
     def _drained(self, tp: TP) -> None:
         self.on_drained(tp)

@@ -28,6 +28,8 @@ from queries.tables_of_worker import WorkerTables
 
 logger = logging.getLogger(__name__)
 
+TOO_LARGE = QueryError("overloaded", "the answer is larger than one message may be; ask for a part of it")
+
 REPLY_SLACK_S = 0.3
 RETRY_S = 0.05
 """How long to wait before asking again for the owner of a partition that is on its way to another worker."""
@@ -101,6 +103,8 @@ class QueryService:
         except Exception as error:
             logger.error("query %s failed: %s", endpoint.name, stack_of(error))
             replies = [refusal(QueryError("internal_error", "the query failed; the worker's log says why"))]
+        if any(len(reply) > self._nc.max_payload for reply in replies):
+            replies = [refusal(TOO_LARGE)]
         for reply in replies:
             await request.respond(reply)
         if streamed:
@@ -164,7 +168,7 @@ class QueryService:
             except Exception as error:
                 logger.error("query %s for another worker failed: %s", endpoint.name, stack_of(error))
                 body = refusal(QueryError("internal_error", "the query failed; the owner's log says why"))
-            await message.respond(body)
+            await message.respond(body if len(body) <= self._nc.max_payload else refusal(TOO_LARGE))
 
         task = asyncio.get_running_loop().create_task(reply())
         self._running.add(task)

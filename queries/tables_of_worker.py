@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.reading import EventLog
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
-from tables.position import AppliedPositions
+from tables.position import AppliedPositions, read
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
 
@@ -25,6 +25,11 @@ class WorkerTables:
     positions: AppliedPositions
     log: EventLog
     owned: Callable[[], frozenset[int]]
+
+    def load_position(self, partition: int) -> None:
+        """Learn from the recovered tables how far a partition is applied: as far as the slowest of them."""
+        applied = min(read(model.table, partition) for model in (self.persons, self.summary, self.timeline))
+        self.positions.advance(partition, applied)
 
     def position(self, partition: int) -> dict[str, int]:
         """The applied position of a partition as it stands in replies."""

@@ -12,8 +12,6 @@ from domain.person import Person, dump_state, load_state
 from lanes.table import LaneTable, TableView
 
 NAME = "persons"
-POSITION_KEY = b"__position__"
-"""Row of each partition that holds the stream sequence up to which all tables of its lane are applied."""
 
 
 class PersonRow(NamedTuple):
@@ -59,14 +57,13 @@ class PersonsTable:
         for _, value in self.table.rows(partition):
             yield decode(value)
 
-    def position(self, partition: int) -> int:
-        """The committed stream position of a partition, 0 when it never applied anything."""
-        value = self.table.get(partition, POSITION_KEY)
-        return 0 if value is None else int(value)
+
+class StateTooLargeError(Exception):
+    """A person's row would exceed what one changelog record may hold."""
 
 
-def stage(view: TableView, row: PersonRow) -> None:
-    """Stage a person in a lane cycle."""
+def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:
+    """Stage a person in a lane cycle; raises StateTooLargeError above `max_bytes`."""
     value = orjson.dumps(
         {
             "sequence": row.person.version,
@@ -74,12 +71,9 @@ def stage(view: TableView, row: PersonRow) -> None:
             "person": orjson.Fragment(dump_state(row.person)),
         }
     )
+    if len(value) > max_bytes:
+        raise StateTooLargeError(f"{len(value)} bytes")
     view.put(row.person.person_id.encode(), value)
-
-
-def stage_position(view: TableView, stream_sequence: int) -> None:
-    """Stage the position of the partition in a lane cycle."""
-    view.put(POSITION_KEY, str(stream_sequence).encode())
 
 
 def decode(value: bytes) -> PersonRow:

@@ -7,6 +7,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from lanes.table import LaneTable, TableView
+
+KEY = b"__position__"
+"""Row of each partition of each table on person.events: the stream sequence up to which this table is applied."""
+
+
+def stage(view: TableView, stream_sequence: int) -> None:
+    """Stage the position of a table in a lane cycle."""
+    view.put(KEY, str(stream_sequence).encode())
+
+
+def read(table: LaneTable, partition: int) -> int:
+    """The committed position of a table in a partition, 0 when it never applied anything."""
+    value = table.get(partition, KEY)
+    return 0 if value is None else int(value)
+
 
 class AppliedPositions:
     """Stream sequence applied per partition."""
