@@ -244,7 +244,7 @@ def main() -> int:
     team: list[Worker] = []
     with Stack(options.data / "stack", progress=_say) as stack:
         try:
-            team = start_team(stack, 1, options.data)
+            team = start_team(stack.endpoints, 1, options.data)
             results = asyncio.run(
                 _measure(stack.endpoints.nats_url, team[0], options.rates, options.seconds, options.catch_up)
             )

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import StackError
-from local.stack import Stack
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient
 from ops.importing.plan import ImportSourceError
 from ops.importing.sending import ImportReport, import_source
+from ops.servers import servers
 from ops.up import start_team, stop_team
 from ops.verification import Verification, verify
 from ops.workers import Worker, WorkerError
@@ -37,10 +37,10 @@ def main() -> int:
     shutil.rmtree(DATA, ignore_errors=True)
     team: list[Worker] = []
     try:
-        with Stack(DATA / "stack", progress=_say) as stack:
+        with servers(DATA / "stack", progress=_say) as running:
             try:
-                team = start_team(stack, 2, DATA)
-                report = asyncio.run(_tour(stack.endpoints.nats_url, team))
+                team = start_team(running, 2, DATA)
+                report = asyncio.run(_tour(running.nats_url, team))
             finally:
                 stop_team(team)
     except (StackError, WorkerError, ClientError, ImportSourceError) as error:

@@ -25,13 +25,13 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Installation:
-    """Addresses and processes of a running stack."""
+    """Addresses and processes of a running installation; no process ids of servers that somebody else runs."""
 
     nats_url: str
     kafka_bootstrap: str
     data: str
-    nats_pid: int
-    kafka_pid: int
+    nats_pid: int | None
+    kafka_pid: int | None
     workers: Sequence[WorkerProcess]
 
     def write(self, path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from local.errors import StackError
-from local.stack import Stack
 from ops import output
 from ops.installation import STACK_FILE, Installation
+from ops.servers import Addresses, Servers, servers
 from ops.workers import Worker, WorkerError
 
 CHECK_S = 0.25
@@ -23,14 +23,14 @@ def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | No
     started = time.monotonic()
     team: list[Worker] = []
     try:
-        with Stack(data, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as stack:
+        with servers(data, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
             try:
-                team = start_team(stack, workers, data)
-                describe(stack, team).write(STACK_FILE)
+                team = start_team(running, workers, data)
+                describe(running, data, team).write(STACK_FILE)
                 _say(
                     f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything."
                 )
-                _watch(stack, team)
+                _watch(running, data, team)
             finally:
                 stop_team(team)
                 STACK_FILE.unlink(missing_ok=True)
@@ -42,14 +42,13 @@ def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | No
         return output.EXIT_FAILURE
 
 
-def start_team(stack: Stack, count: int, data: Path, settings: dict[str, str] | None = None) -> list[Worker]:
+def start_team(addresses: Addresses, count: int, data: Path, settings: dict[str, str] | None = None) -> list[Worker]:
     """Start workers and wait until each one is ready; on failure none is left running."""
-    found = stack.endpoints
     team = [
         Worker(
             f"worker-{number}",
-            nats_url=found.nats_url,
-            kafka_bootstrap=found.kafka_bootstrap,
+            nats_url=addresses.nats_url,
+            kafka_bootstrap=addresses.kafka_bootstrap,
             data=data / f"worker-{number}",
             logs=data / "logs",
             settings=settings,
@@ -76,28 +75,27 @@ def stop_team(team: list[Worker]) -> None:
         worker.await_end()
 
 
-def describe(stack: Stack, team: list[Worker]) -> Installation:
+def describe(running: Servers, data: Path, team: list[Worker]) -> Installation:
     """The installation as others find it."""
-    found = stack.endpoints
     return Installation(
-        nats_url=found.nats_url,
-        kafka_bootstrap=found.kafka_bootstrap,
-        data=str(found.data),
-        nats_pid=found.nats_pid,
-        kafka_pid=found.kafka_pid,
+        nats_url=running.nats_url,
+        kafka_bootstrap=running.kafka_bootstrap,
+        data=str(data),
+        nats_pid=running.nats_pid,
+        kafka_pid=running.kafka_pid,
         workers=[worker.described() for worker in team],
     )
 
 
-def _watch(stack: Stack, team: list[Worker]) -> NoReturn:
+def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
     while True:
         time.sleep(CHECK_S)
-        stack.check()
+        running.check()
         for worker in team:
             if not worker.process.running:
                 _say(f"{worker.name} ended with code {worker.process.returncode}; it is started again")
                 worker.start()
-                describe(stack, team).write(STACK_FILE)
+                describe(running, data, team).write(STACK_FILE)
 
 
 def _say(line: str) -> None:

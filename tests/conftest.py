@@ -36,7 +36,7 @@ def servers(stack: Stack) -> Endpoints:
 @pytest.fixture(scope="session")
 def team(stack: Stack, data_folder: Path) -> Iterator[list[Worker]]:
     """Two workers on the shared servers; both own partitions. A test that kills one must start it again."""
-    running = start_team(stack, 2, data_folder)
+    running = start_team(stack.endpoints, 2, data_folder)
     try:
         yield running
     finally:
@@ -57,3 +57,10 @@ async def client(team: list[Worker], servers: Endpoints) -> AsyncIterator[Person
     """A client of the shared installation."""
     async with PersonClient(servers.nats_url) as connected:
         yield connected
+
+
+@pytest.fixture
+def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
+    """Fresh servers for one test."""
+    with Stack(tmp_path / "stack") as running:
+        yield running.endpoints

@@ -1,4 +1,4 @@
-"""An installation of its own for tests that kill: fresh servers, workers that the test starts."""
+"""Workers that a test starts and kills, on servers of its own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import Endpoints, Stack
+from local.stack import Endpoints
 from ops.up import stop_team
 from ops.workers import Worker
-
-
-@pytest.fixture
-def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
-    """Fresh servers for one test."""
-    with Stack(tmp_path / "stack") as running:
-        yield running.endpoints
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ ROUNDS = 12
 @pytest.mark.timeout(180)
 async def test_nats_and_kafka_are_killed_and_restarted_while_commands_flow(tmp_path: Path) -> None:
     with Stack(tmp_path / "stack") as stack:
-        team = start_team(stack, 1, tmp_path)
+        team = start_team(stack.endpoints, 1, tmp_path)
         pid = team[0].process.pid
         try:
             async with PersonClient(stack.endpoints.nats_url) as client:

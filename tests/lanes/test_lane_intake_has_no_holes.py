@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lanes.agent import Batch, LaneAgent
-from lanes.lane import Lane
+from lanes.lane import Lane, LanePosition
 from lanes.record import Record
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def test_handed_over_records_continue_a_lane_that_stands_at_the_end_of_the
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
 ) -> None:
     lane = make_lane(offsets)
-    lane.start(7)
+    lane.start(LanePosition(7, True))
 
     lane.hand_over(records(7, 9))
     lane.hand_over(records(10, 10))
@@ -58,7 +58,7 @@ async def test_a_lane_with_unread_records_in_its_log_waits_for_the_fetch(
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
 ) -> None:
     lane = make_lane(offsets)
-    lane.start(None)
+    lane.start(LanePosition(0, False))
 
     lane.hand_over(records(5, 6))
     assert lane.backlog == 0
@@ -73,7 +73,7 @@ async def test_a_hand_over_that_does_not_continue_is_left_to_the_fetch(
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually, first: int, last: int
 ) -> None:
     lane = make_lane(offsets)
-    lane.start(7)
+    lane.start(LanePosition(7, True))
 
     lane.hand_over(records(first, last))
     assert lane.expected_offset == 7
@@ -88,7 +88,7 @@ async def test_fetch_and_hand_over_of_the_same_records_give_each_once(
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
 ) -> None:
     lane = make_lane(offsets)
-    lane.start(0)
+    lane.start(LanePosition(0, True))
 
     lane.hand_over(records(0, 4))
     fetch(lane, records(0, 4))
@@ -107,7 +107,7 @@ async def test_a_gap_in_the_offsets_of_a_fetch_is_no_hole(
 ) -> None:
     # Compaction and transaction markers leave offsets without a record.
     lane = make_lane(offsets)
-    lane.start(None)
+    lane.start(LanePosition(0, False))
 
     fetch(lane, [*records(3, 4), *records(9, 9)])
     lane.hand_over(records(10, 10))
@@ -122,7 +122,7 @@ async def test_a_full_backlog_asks_for_a_pause_and_tells_once_when_it_is_half_em
     backlogs: list[int] = []
     offsets.gate.clear()
     lane: Lane = make_lane(offsets, max_batch=2, max_backlog=10, on_drained=lambda: backlogs.append(lane.backlog))
-    lane.start(None)
+    lane.start(LanePosition(0, False))
 
     assert not fetch(lane, records(0, 8))
     assert fetch(lane, records(9, 14))
@@ -138,7 +138,7 @@ async def test_a_backlog_that_never_filled_tells_nothing(
 ) -> None:
     told: list[bool] = []
     lane = make_lane(offsets, max_batch=2, max_backlog=10, on_drained=lambda: told.append(True))
-    lane.start(None)
+    lane.start(LanePosition(0, False))
 
     assert not fetch(lane, records(0, 8))
     await eventually(lambda: len(offsets.seen) == 9)
@@ -151,7 +151,7 @@ async def test_a_full_backlog_takes_nothing_from_the_bridge_and_the_fetch_brings
 ) -> None:
     offsets.gate.clear()
     lane = make_lane(offsets, max_batch=2, max_backlog=4)
-    lane.start(0)
+    lane.start(LanePosition(0, True))
 
     lane.hand_over(records(0, 4))
     lane.hand_over(records(5, 5))
@@ -165,7 +165,7 @@ async def test_a_full_backlog_takes_nothing_from_the_bridge_and_the_fetch_brings
 
 async def test_empty_intake_changes_nothing(make_lane: MakeLane, offsets: Offsets) -> None:
     lane = make_lane(offsets)
-    lane.start(3)
+    lane.start(LanePosition(3, True))
 
     lane.hand_over([])
 

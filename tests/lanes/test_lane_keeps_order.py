@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lanes.agent import Batch, LaneAgent
+from lanes.lane import LanePosition
 from lanes.producer import DurableProducer
 from lanes.table import LaneTable
 
 if TYPE_CHECKING:
     from tests.lanes.conftest import Eventually, MakeLane, MakeTable, Records
+
+BEGIN = LanePosition(0, False)
 
 
 class Seen(LaneAgent):
@@ -49,7 +52,7 @@ async def test_records_are_processed_in_order_and_in_as_few_cycles_as_the_bound_
 ) -> None:
     seen = Seen()
     lane = make_lane(seen, max_batch=4)
-    lane.start(None)
+    lane.start(BEGIN)
 
     lane.deliver(records(0, 9))
     await eventually(lambda: len(seen.durable) == 10)
@@ -64,7 +67,7 @@ async def test_what_arrives_during_a_cycle_is_taken_together_by_the_next(
     seen = Seen()
     seen.gate.clear()
     lane = make_lane(seen)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 0))
     await eventually(lambda: bool(seen.processed))
 
@@ -91,7 +94,7 @@ async def test_a_failing_cycle_is_repeated_from_the_same_record_and_later_ones_w
 
     seen.before = fail_twice_from_3
     lane = make_lane(seen, max_batch=3)
-    lane.start(None)
+    lane.start(BEGIN)
 
     lane.deliver(records(0, 8))
     await eventually(lambda: len(seen.durable) == 9)
@@ -113,7 +116,7 @@ async def test_a_failing_cycle_leaves_no_staged_row_of_any_agent(
 
     second.before = fail
     lane = make_lane(first, second)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 2))
 
     await eventually(lambda: len(second.processed) >= 2)
@@ -134,7 +137,7 @@ async def test_an_offset_is_committable_only_after_its_rows_are_durable_and_anno
             found.append((lane.committable, table.get(0, batch.records[-1].key)))
 
     lane = make_lane(Announcing(table), max_batch=2)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(5, 8))
     await eventually(lambda: lane.committable == 9)
 
@@ -156,7 +159,7 @@ async def test_a_cycle_whose_commit_fails_is_repeated(
 
     seen.before = too_large_once
     lane = make_lane(seen)
-    lane.start(None)
+    lane.start(BEGIN)
 
     lane.deliver(records(0, 1))
     await eventually(lambda: lane.committable == 2)
@@ -177,7 +180,7 @@ async def test_agents_of_a_cycle_run_in_their_order_and_share_what_they_computed
     one, other = Sharing(), Sharing()
     one.name, other.name = "one", "other"
     lane = make_lane(one, other, max_batch=1)
-    lane.start(None)
+    lane.start(BEGIN)
 
     lane.deliver(records(0, 1))
     await eventually(lambda: lane.cycles == 2)
@@ -192,7 +195,7 @@ async def test_stop_finishes_the_running_cycle_and_starts_no_other(
     seen = Seen(table)
     seen.gate.clear()
     lane = make_lane(seen, max_batch=2)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 5))
     await eventually(lambda: bool(seen.processed))
 
@@ -212,7 +215,7 @@ async def test_a_cycle_that_does_not_end_within_the_budget_is_cut_off(
     seen = Seen(table)
     seen.gate.clear()
     lane = make_lane(seen)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 1))
     await eventually(lambda: bool(seen.processed))
 
@@ -231,7 +234,7 @@ async def test_stop_ends_a_lane_that_retries_for_ever(
 
     seen.before = fail
     lane = make_lane(seen)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 1))
     await eventually(lambda: bool(seen.processed))
 
@@ -244,7 +247,7 @@ async def test_stop_ends_a_lane_that_retries_for_ever(
 async def test_a_lane_that_waits_or_never_started_stops_at_once(make_lane: MakeLane, idle: bool) -> None:
     lane = make_lane(Seen())
     if idle:
-        lane.start(None)
+        lane.start(BEGIN)
 
     await asyncio.wait_for(lane.stop(5), 1)
 
@@ -263,7 +266,7 @@ async def test_a_write_that_never_ends_does_not_hold_up_a_stop(
     table = await make_table("values")
     hanging = Hanging("127.0.0.1:1", client_id="hanging", max_batch_bytes=1000)
     lane = make_lane(Seen(table), producer=hanging)
-    lane.start(None)
+    lane.start(BEGIN)
     lane.deliver(records(0, 0))
     await eventually(writing.is_set)
 

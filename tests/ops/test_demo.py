@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from local.stack import Endpoints
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -70,6 +72,36 @@ def test_up_writes_where_everything_is_and_ends_cleanly(tmp_path: Path) -> None:
             up.wait()
         assert up.stderr is not None
         up.stderr.close()
+
+
+@pytest.mark.slow
+def test_up_uses_the_servers_that_the_environment_names(tmp_path: Path, own_servers: Endpoints) -> None:
+    up = subprocess.Popen(
+        [sys.executable, "-m", "ops.cli", "up", "--workers", "1", "--data", str(tmp_path / "data")],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "PERSON_NATS_URL": own_servers.nats_url,
+            "PERSON_KAFKA_BOOTSTRAP": own_servers.kafka_bootstrap,
+        },
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        found = tmp_path / "build/stack.json"
+        deadline = time.monotonic() + 60
+        while not found.exists():
+            assert up.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        stack = json.loads(found.read_text())
+        assert (stack["nats_url"], stack["kafka_bootstrap"]) == (own_servers.nats_url, own_servers.kafka_bootstrap)
+        assert (stack["nats_pid"], stack["kafka_pid"]) == (None, None)
+    finally:
+        up.send_signal(signal.SIGINT)
+        assert up.wait(30) == 0
+    assert _alive(own_servers.nats_pid)
+    assert _alive(own_servers.kafka_pid)
 
 
 def _alive(pid: int) -> bool:

@@ -98,6 +98,13 @@ def test_without_servers_each_verb_says_in_one_line_what_to_do(
     assert "Traceback" not in ran.err + ran.out
 
 
+def test_one_address_of_ones_own_without_the_other_is_refused(person_alone: Person) -> None:
+    ran = person_alone("up", environment={"PERSON_NATS_URL": "nats://127.0.0.1:1"})
+
+    assert ran.code == 1
+    assert "PERSON_NATS_URL is set and PERSON_KAFKA_BOOTSTRAP is not: set both" in ran.err
+
+
 def test_a_wrong_setting_is_named(person_alone: Person) -> None:
     ran = person_alone("doctor", environment={"PERSON_PARTITIONS": "many"})
 
