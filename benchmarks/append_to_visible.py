@@ -239,6 +239,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--catch-up", type=int, default=50_000, help="events; 0 leaves it out")
     parser.add_argument("--data", type=Path, default=Path("build/bench"))
+    parser.add_argument("--report", type=Path, default=Path("build/bench.json"))
     options = parser.parse_args()
     shutil.rmtree(options.data, ignore_errors=True)
     team: list[Worker] = []
@@ -250,7 +251,7 @@ def main() -> int:
             )
         finally:
             stop_team(team)
-    report = Path("build/bench.json")
+    report = options.report
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(results, indent=2) + "\n")
     _say(f"written to {report}")

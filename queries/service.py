@@ -6,6 +6,7 @@ or says not_ready. Protocol: NATS ADR-32 (services)."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.micro.request import Request
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 TOO_LARGE = QueryError("overloaded", "the answer is larger than one message may be; ask for a part of it")
 
 REPLY_SLACK_S = 0.3
+STOP_BUDGET_S = 0.5
 RETRY_S = 0.05
 """How long to wait before asking again for the owner of a partition that is on its way to another worker."""
 
@@ -56,11 +59,16 @@ class QueryService:
             await group.add_endpoint(name=endpoint.name, subject=endpoint.name, handler=self._handler(endpoint))
 
     async def stop(self) -> None:
-        """Withdraw the endpoints."""
+        """Withdraw the endpoints, answer what can be answered at once and leave the rest to the asker's next try."""
         await self.disown(frozenset(self._internal))
         if self._service is not None:
             await self._service.stop()
             self._service = None
+        if self._running:
+            _, pending = await asyncio.wait(self._running, timeout=STOP_BUDGET_S)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
 
     async def own(self, partitions: frozenset[int]) -> None:
         """Answer for partitions on behalf of other workers."""
@@ -105,10 +113,12 @@ class QueryService:
             replies = [refusal(QueryError("internal_error", "the query failed; the worker's log says why"))]
         if any(len(reply) > self._nc.max_payload for reply in replies):
             replies = [refusal(TOO_LARGE)]
-        for reply in replies:
-            await request.respond(reply)
-        if streamed:
-            await request.respond(END_OF_STREAM)
+        # An answer that cannot be sent is missed by the asker's time-out; there is nobody else to tell.
+        with contextlib.suppress(NatsError):
+            for reply in replies:
+                await request.respond(reply)
+            if streamed:
+                await request.respond(END_OF_STREAM)
 
     async def _ask(self, endpoint: Endpoint, query: Query, data: bytes) -> tuple[Any, list[dict[str, int]]]:
         partitions = endpoint.partitions(query, self._tables.partitions)
@@ -168,7 +178,8 @@ class QueryService:
             except Exception as error:
                 logger.error("query %s for another worker failed: %s", endpoint.name, stack_of(error))
                 body = refusal(QueryError("internal_error", "the query failed; the owner's log says why"))
-            await message.respond(body if len(body) <= self._nc.max_payload else refusal(TOO_LARGE))
+            with contextlib.suppress(NatsError):
+                await message.respond(body if len(body) <= self._nc.max_payload else refusal(TOO_LARGE))
 
         task = asyncio.get_running_loop().create_task(reply())
         self._running.add(task)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from bridge import read
 from bridge.append import MAX_BATCH, EntityAppend, EventMessage, append, append_each
-from bridge.errors import AppendRefusedError
+from bridge.errors import AppendRefusedError, BridgeError
+from bridge.jetstream import api
 
 if TYPE_CHECKING:
     from tests.bridge.conftest import MakeStream
@@ -116,6 +118,35 @@ async def test_a_message_id_that_was_seen_before_refuses_the_batch(nc: Client, s
         await append(nc, [_entity(stream, "grace", ["g1"]), _entity(stream, "ada", ["a1"], expected=1)])
 
     assert await _stored(nc, stream) == [("ada", "a1", 1)]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "each alone"])
+async def test_a_server_that_cannot_store_is_no_lost_race(nc: Client, make_stream: MakeStream, together: bool) -> None:
+    stream = await make_stream(allow_atomic=True, duplicate_window=120 * 10**9, max_bytes=2000)
+    await append(nc, [_entity(stream, "ada", ["x" * 1000])])
+    entities = [_entity(stream, "grace", ["y" * 1500]), _entity(stream, "linus", ["l1"])]
+
+    with pytest.raises(BridgeError, match="could not store") as failed:
+        await (append(nc, entities) if together else append_each(nc, entities[:1]))
+
+    assert not isinstance(failed.value, AppendRefusedError)
+    assert [name for name, _, _ in await _stored(nc, stream)] == ["ada"]
+
+
+async def test_a_sealed_stream_is_no_lost_race(nc: Client, make_stream: MakeStream) -> None:
+    stream = await make_stream(allow_atomic=True, duplicate_window=120 * 10**9)
+    config = (await api(nc, f"STREAM.INFO.{stream}"))["config"]
+    await api(nc, f"STREAM.UPDATE.{stream}", {**config, "sealed": True})
+
+    with pytest.raises((BridgeError, NatsError)) as failed:
+        await append(nc, [_entity(stream, "ada", ["a1"])])
+
+    assert not isinstance(failed.value, AppendRefusedError)
+
+
+async def test_a_stream_that_is_gone_is_no_lost_race(nc: Client, unique: str) -> None:
+    with pytest.raises(NatsError):
+        await append(nc, [_entity(unique, "ada", ["a1", "a2"])])
 
 
 async def test_nothing_to_append_needs_no_server(nc: Client) -> None:

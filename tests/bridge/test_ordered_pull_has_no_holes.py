@@ -12,7 +12,8 @@ import pytest
 from nats.aio.client import Client
 
 from bridge.connection import connect
-from bridge.jetstream import Delivery, OrderedPull, api
+from bridge.errors import BridgeError
+from bridge.jetstream import CONSUMER_NOT_FOUND, PULL_MAX_BYTES, Delivery, JetStreamError, OrderedPull, api
 from bridge.streams import ensure_consumer, ensure_stream
 from local.folder import DataFolder
 from local.nats_server import nats_server
@@ -134,6 +135,79 @@ async def test_messages_that_arrived_before_a_stop_can_still_be_taken_or_are_lef
     assert _sequences(await pull.next(0.05)) in ([], [1])
 
 
+async def test_an_acknowledgement_of_a_delivery_from_before_a_reset_is_passed_over(
+    nc: Client, stream: str, pull: OrderedPull
+) -> None:
+    await _publish(nc, stream, 1, 10)
+    await pull.start()
+    before = await _take(pull, 10)
+    await pull.acknowledge(before[1])
+
+    await pull.start()
+    again = await _take(pull, 8)
+    # Its consumer sequence is 8; after the reset the eighth delivery is message 10.
+    await pull.acknowledge(before[7])
+    await nc.flush()
+    assert await _floor(nc, stream) == 2
+
+    await pull.acknowledge(again[1])
+    assert await _floor(nc, stream) == 4
+
+
+async def test_a_stream_sequence_that_does_not_grow_leads_to_a_reset(
+    nc: Client, stream: str, pull: OrderedPull, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _publish(nc, stream, 1, 3)
+    await pull.start()
+    await pull.acknowledge((await _take(pull, 3))[0])
+    assert pull._subscription is not None
+    # The consumer sequence that is due, but a message that came before: another reader has reset the consumer.
+    await nc.publish(pull._subscription.subject, b"old", reply=f"$JS.ACK.{stream}.reader.1.2.4.1700000000000000000.0")
+
+    taken = await _take(pull, 2)
+
+    assert [(one.stream_sequence, one.data) for one in taken] == [(2, b"2"), (3, b"3")]
+    assert "the consumer is reset" in caplog.text
+    await pull.acknowledge(taken[-1])
+    assert await _floor(nc, stream) == 3
+
+
+async def test_a_deleted_consumer_is_an_error_and_no_endless_asking(
+    nc: Client, stream: str, pull: OrderedPull
+) -> None:
+    await _publish(nc, stream, 1, 3)
+    await pull.start()
+    await _take(pull, 3)
+
+    await api(nc, f"CONSUMER.DELETE.{stream}.reader")
+
+    with pytest.raises(BridgeError, match="ended"):
+        async with asyncio.timeout(5):
+            while True:
+                assert await pull.next(0.5) == []
+    with pytest.raises(JetStreamError) as refused:
+        await pull.start()
+    assert refused.value.code == CONSUMER_NOT_FOUND
+
+
+async def test_a_pull_that_ends_for_want_of_bytes_loses_no_message(nc: Client, stream: str) -> None:
+    # 100 messages of 200 KB are more than one pull may bring, and 1000 were asked for.
+    payload = b"x" * 200_000
+    for number in range(1, 101):
+        await nc.request(f"{stream}.x", b"%d " % number + payload, timeout=5)
+    assert 100 * len(payload) > PULL_MAX_BYTES
+    pull = OrderedPull(nc, stream, "reader", batch=1000)
+    await pull.start()
+    try:
+        taken = await _take(pull, 100)
+        assert await pull.next(0.3) == []
+    finally:
+        await pull.stop()
+
+    assert _sequences(taken) == list(range(1, 101))
+    assert all(one.data == b"%d " % one.stream_sequence + payload for one in taken)
+
+
 async def test_a_crash_of_the_server_leaves_no_hole(own_server: OwnServer, eventually: Eventually) -> None:
     async def reconnected() -> bool:
         return nc.stats["reconnects"] > 0 and nc.is_connected
@@ -212,6 +286,12 @@ async def _take(pull: OrderedPull, count: int, *, ordered: bool = True) -> list[
     if ordered:
         assert _sequences(taken) == sorted(set(_sequences(taken)))
     return taken
+
+
+async def _floor(nc: Client, stream: str) -> int:
+    """Up to where the consumer is acknowledged."""
+    found: int = (await api(nc, f"CONSUMER.INFO.{stream}.reader"))["ack_floor"]["stream_seq"]
+    return found
 
 
 def _sequences(deliveries: list[Delivery]) -> list[int]:

@@ -82,7 +82,8 @@ async def make_lane(producer: DurableProducer) -> AsyncIterator[MakeLane]:
 
     def make(*agents: Any, **settings: Any) -> Lane:
         common = {"max_batch": 100, "max_backlog": 1000, "on_drained": lambda: None}
-        lane = Lane("topic", 0, agents, settings.pop("producer", producer), **{**common, **settings})
+        topic = settings.pop("topic", "topic")
+        lane = Lane(topic, 0, agents, settings.pop("producer", producer), **{**common, **settings})
         lanes.append(lane)
         return lane
 

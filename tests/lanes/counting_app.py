@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import faust
+from faust.types import TP
 
 from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
-from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable
@@ -19,7 +21,7 @@ BOOTSTRAP = os.environ.get("TOY_KAFKA", "127.0.0.1:1")
 DATA = Path(os.environ.get("TOY_DATA", "build/toy"))
 TOPIC = f"{APP_ID}-words"
 WRITTEN_HERE = [b"own-%d" % number for number in range(20)]
-"""Keys that the worker writes itself and hands over when TOY_OWN is set."""
+"""Keys that the worker writes itself when TOY_OWN is set."""
 
 
 class CountWords(LaneAgent):
@@ -60,6 +62,7 @@ app = LaneApp(
     web_bind="127.0.0.1",
     lane_settings=LaneSettings(),
     producer=DurableProducer(BOOTSTRAP, client_id=APP_ID, max_batch_bytes=1 << 20),
+    writer=DurableProducer(BOOTSTRAP, client_id=f"{APP_ID}-writer", max_batch_bytes=1 << 20),
 )
 table = LaneTable(app, "words", partitions=2, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
 agent = CountWords(table)
@@ -68,13 +71,28 @@ raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value
 register(app, app.topic(TOPIC, schema=raw, partitions=2, internal=True), agent)
 
 
-async def write_and_hand_over(partitions: frozenset[int]) -> None:
+async def write_own(partitions: frozenset[int]) -> None:
     """As ingress does: every record reaches the lane by hand-over and by the fetch."""
     if 0 not in partitions or "TOY_OWN" not in os.environ:
         return
     for key in WRITTEN_HERE:
-        [[offset]] = await app.lane_producer.write([OutgoingBatch(TOPIC, 0, [OutgoingRecord(key, b"1", 0)])])
-        app.lanes.hand_over(TOPIC, 0, [Record(offset, key, b"1", {}, 0)])
+        await app.lanes.write(TOPIC, {0: [Record(-1, key, b"1", {}, 0)]})
 
 
-app.lanes.on_started.append(write_and_hand_over)
+def drop_a_fetch() -> None:
+    """Lose the first fetch of a lane, as a fetch is lost that a rebalance overtakes."""
+    deliver = app.lanes.deliver
+
+    def dropping(tp: TP, records: Sequence[Record]) -> bool:
+        dropped = DATA / "dropped"
+        if records and not dropped.exists():
+            dropped.write_text(f"{tp.partition} {records[0].offset} {records[-1].offset}\n")
+            return False
+        return deliver(tp, records)
+
+    app.lanes.deliver = dropping
+
+
+app.lanes.on_started.append(write_own)
+if "TOY_DROP" in os.environ:
+    drop_a_fetch()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from rocksdict import Options, Rdict
 
 from bridge.topics import ensure_topics
@@ -65,6 +66,21 @@ class ToyWorker:
             assert self._process.running, self._process.last_log_line
             assert time.monotonic() < deadline, f"{what}: {len(lines)} of {count}, log {self._log.read_text()[-2000:]}"
             time.sleep(0.02)
+
+    def await_dropped(self) -> tuple[int, ...]:
+        """Partition, first and last offset of the fetch that was dropped."""
+        told = self.data / "dropped"
+        deadline = time.monotonic() + 40
+        while not told.exists() or not told.read_text().endswith("\n"):
+            assert self._process is not None
+            assert self._process.running, self._process.last_log_line
+            assert time.monotonic() < deadline, self.log[-2000:]
+            time.sleep(0.02)
+        return tuple(map(int, told.read_text().split()))
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
 
     def stop(self) -> None:
         if self._process is not None:
@@ -129,6 +145,44 @@ async def test_rows_are_the_same_after_the_data_folder_was_lost(
         1: expected[1],
     }
     assert await _committed(servers, toy) == [28, 300]
+
+
+async def test_a_lane_whose_fetch_was_lost_reads_it_again_before_it_goes_on(
+    toy: ToyWorker, producer: DurableProducer, servers: Endpoints
+) -> None:
+    first, second = [b"ada"] * 5, [b"ada"] * 3 + [b"grace"]
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(key, b"1", 0) for key in first])])
+
+    toy.start(TOY_DROP="1")
+    assert toy.await_dropped() == (0, 0, 4)
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(key, b"1", 0) for key in second])])
+    told = toy.await_committed(9, "behind the lost fetch")
+    toy.stop()
+
+    assert told == [(0, offset) for offset in range(9)]
+    assert toy.rows()[0] == {b"ada": b"8", b"grace": b"1"}
+    assert await _committed(servers, toy) == [9, 0]
+
+
+async def test_a_lane_goes_on_at_the_earliest_record_when_the_log_was_cut_behind_its_back(
+    toy: ToyWorker, producer: DurableProducer, servers: Endpoints
+) -> None:
+    keys = [b"ada"] * 5
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(key, b"1", 0) for key in keys])])
+    toy.start(TOY_DROP="1")
+    toy.await_dropped()
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(toy.topic, 0): RecordsToDelete(before_offset=3)})
+    await admin.close()
+
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(b"grace", b"1", 0)])])
+    told = toy.await_committed(3, "behind the cut")
+    toy.stop()
+
+    assert told == [(0, 3), (0, 4), (0, 5)]
+    assert toy.rows()[0] == {b"ada": b"2", b"grace": b"1"}
+    assert "records 0 to 2 were deleted before the lane had read them" in toy.log
 
 
 async def _committed(servers: Endpoints, toy: ToyWorker) -> list[int]:

@@ -11,12 +11,12 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from lanes.commit import group_commit
-from lanes.producer import DurableProducer, OutgoingBatch
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.table import OFFSET_KEY, LaneTable, TableView
 from local.stack import Endpoints
 
 if TYPE_CHECKING:
-    from tests.lanes.conftest import MakeTable, ReadTopic
+    from tests.lanes.conftest import MakeTable, MakeTopic, ReadTopic
 
 
 class HeldProducer(DurableProducer):
@@ -120,6 +120,45 @@ async def test_a_cycle_without_a_change_writes_nothing(held: HeldProducer, make_
     await asyncio.wait_for(group_commit(held, 0, [TableView(table, 0)]), 1)
 
     assert not held.written.is_set()
+
+
+async def test_source_records_are_written_with_the_rows_and_their_offsets_are_told(
+    producer: DurableProducer, make_table: MakeTable, make_topic: MakeTopic, read_topic: ReadTopic
+) -> None:
+    table, topic = await make_table("counts"), await make_topic("source")
+    sources = [OutgoingRecord(b"ada", b"%d" % number, 7, [("h", b"x")]) for number in range(3)]
+    await group_commit(producer, 0, [], source=OutgoingBatch(topic, 0, sources[:1]))
+
+    told = await group_commit(
+        producer, 0, [_staged(table, {b"ada": b"2"})], source=OutgoingBatch(topic, 0, sources[1:])
+    )
+
+    stored = await read_topic(topic, 0)
+    assert told == [1, 2]
+    assert [(one.offset, one.value, one.timestamp, list(one.headers)) for one in stored] == [
+        (number, b"%d" % number, 7, [("h", b"x")]) for number in range(3)
+    ]
+    assert table.get(0, b"ada") == b"2"
+    assert table.database(0).get(OFFSET_KEY) == b"0"
+
+
+async def test_without_source_records_no_offsets_are_told(producer: DurableProducer, make_table: MakeTable) -> None:
+    table = await make_table("counts")
+
+    assert await group_commit(producer, 0, [_staged(table, {b"ada": b"1"})]) == []
+    assert await group_commit(producer, 0, [], source=OutgoingBatch("none", 0, [])) == []
+
+
+async def test_a_refused_source_leaves_every_table_as_it_was(
+    producer: DurableProducer, make_table: MakeTable, make_topic: MakeTopic
+) -> None:
+    table, narrow = await make_table("counts"), await make_topic("narrow", settings={"max.message.bytes": "1000"})
+    large = OutgoingBatch(narrow, 0, [OutgoingRecord(b"ada", b"x" * 2000, 0)])
+
+    with pytest.raises(KafkaError):
+        await group_commit(producer, 0, [_staged(table, {b"ada": b"1"})], source=large)
+
+    assert table.get(0, b"ada") is None
 
 
 async def test_a_view_shows_what_its_cycle_staged_and_else_the_table(

@@ -84,6 +84,54 @@ async def test_a_hand_over_that_does_not_continue_is_left_to_the_fetch(
     assert offsets.seen == [7, 8, 9, 10, 11, 12, 13]
 
 
+async def test_a_hand_over_with_a_gap_inside_is_left_to_the_fetch(
+    make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
+) -> None:
+    lane = make_lane(offsets)
+    lane.start(LanePosition(7, True))
+
+    # Somebody else wrote 8 between two produce batches.
+    lane.hand_over([*records(7, 7), *records(9, 10)])
+    assert (lane.expected_offset, lane.backlog) == (7, 0)
+
+    fetch(lane, records(7, 10))
+    await eventually(lambda: len(offsets.seen) == 4)
+    assert offsets.seen == [7, 8, 9, 10]
+
+
+async def test_a_lane_is_level_from_its_start_at_the_end_or_from_a_hand_over_that_continues_it_until_it_stops(
+    make_lane: MakeLane, offsets: Offsets, records: Records
+) -> None:
+    behind, at_end = make_lane(offsets), make_lane(offsets)
+    behind.start(LanePosition(0, False))
+    at_end.start(LanePosition(0, True))
+    assert (behind.level, at_end.level) == (False, True)
+
+    behind.hand_over(records(3, 3))
+    assert not behind.level
+    fetch(behind, records(0, 3))
+    assert not behind.level
+    behind.hand_over(records(4, 4))
+    assert behind.level
+
+    await behind.stop(1)
+    assert not behind.level
+
+
+async def test_records_that_are_no_longer_in_the_log_are_left_out_and_never_taken_back(
+    make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
+) -> None:
+    lane = make_lane(offsets)
+    lane.start(LanePosition(3, False))
+
+    lane.skip_to(8)
+    lane.skip_to(5)
+    fetch(lane, records(6, 9))
+    await eventually(lambda: len(offsets.seen) == 2)
+
+    assert offsets.seen == [8, 9]
+
+
 async def test_fetch_and_hand_over_of_the_same_records_give_each_once(
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
 ) -> None:

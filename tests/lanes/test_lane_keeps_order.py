@@ -101,7 +101,7 @@ async def test_a_failing_cycle_is_repeated_from_the_same_record_and_later_ones_w
 
     assert seen.processed == [[0, 1, 2], [3, 4, 5], [3, 4, 5], [3, 4, 5], [6, 7, 8]]
     assert seen.durable == list(range(9))
-    assert seen.forgotten == 2
+    assert seen.forgotten == 3, "at the start and after each failure"
     assert len(list(table.rows(0))) == 9
 
 
@@ -205,7 +205,29 @@ async def test_stop_finishes_the_running_cycle_and_starts_no_other(
     await stopping
 
     assert (seen.processed, seen.durable, lane.committable) == ([[0, 1]], [0, 1], 2)
-    assert seen.forgotten == 1
+    assert seen.forgotten == 2, "once at the start, once at the end"
+
+
+async def test_what_agents_keep_of_a_partition_is_forgotten_before_its_first_cycle(
+    make_lane: MakeLane, records: Records, eventually: Eventually
+) -> None:
+    # The worker may have owned the partition before; since then another has changed its rows.
+    told: list[str] = []
+
+    class Caching(Seen):
+        def forget(self, partition: int) -> None:
+            told.append(f"forget {partition}")
+
+        async def process(self, batch: Batch) -> None:
+            told.append("process")
+
+    lane = make_lane(Caching())
+
+    lane.start(BEGIN)
+    lane.deliver(records(0, 0))
+    await eventually(lambda: lane.cycles == 1)
+
+    assert told == ["forget 0", "process"]
 
 
 async def test_a_cycle_that_does_not_end_within_the_budget_is_cut_off(

@@ -105,6 +105,50 @@ async def test_a_stop_also_ends_the_session_that_a_failed_write_left_behind(
     assert asyncio.all_tasks() - others == set()
 
 
+async def test_after_a_refused_batch_nothing_later_of_its_partition_is_stored(
+    producer: DurableProducer, make_topic: MakeTopic, read_topic: ReadTopic
+) -> None:
+    narrow = await make_topic("narrow", settings={"max.message.bytes": "8000"})
+
+    with pytest.raises(KafkaError):
+        # The first produce batch is as large as it may be and refused; the second would be small enough.
+        await producer.write([OutgoingBatch(narrow, 0, _records(*[b"x" * 1000] * 18))])
+
+    await asyncio.sleep(0.1)
+    assert await read_topic(narrow, 0) == []
+
+
+async def test_what_was_enqueued_and_not_sent_never_arrives_after_a_discard(
+    producer: DurableProducer, make_topic: MakeTopic, read_topic: ReadTopic
+) -> None:
+    topic = await make_topic()
+    await producer.start()
+    writes = [
+        asyncio.create_task(producer.write([OutgoingBatch(topic, 0, _records(b"%d" % number))]))
+        for number in range(300)
+    ]
+    assert producer._producer is not None
+    accumulator = producer._producer._message_accumulator
+    async with asyncio.timeout(5):
+        while not any(accumulator._batches.values()):
+            await asyncio.sleep(0)
+    for write in writes:
+        write.cancel()
+    await asyncio.wait(writes)
+
+    await producer.discard()
+    [[last]] = await producer.write([OutgoingBatch(topic, 0, _records(b"after"))])
+
+    await asyncio.sleep(0.3)
+    stored = await read_topic(topic, 0)
+    assert len(stored) < 300
+    assert (stored[-1].offset, stored[-1].value) == (last, b"after")
+
+
+async def test_a_discard_without_a_session_is_nothing(producer: DurableProducer) -> None:
+    await producer.discard()
+
+
 async def test_nothing_to_write_needs_no_answer(producer: DurableProducer) -> None:
     assert await producer.write([]) == []
 
