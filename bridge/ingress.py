@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bridge.headers import kafka_headers
-from bridge.jetstream import CONSUMER_NOT_FOUND, Delivery, JetStreamError, OrderedPull
+from bridge.jetstream import Delivery, OrderedPull
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,10 @@ class IngressLane:
         while not self._stopping:
             acknowledging: asyncio.Task[None] | None = None
             try:
-                await self._begin()
+                # Somebody may have deleted the consumer, and its reset would not even be answered then. A new one delivers
+                # everything again, which has no second effect.
+                await self._ensure()
+                await self._pull.start()
                 acknowledging = asyncio.get_running_loop().create_task(self._acknowledge_periodically())
                 while not self._stopping:
                     deliveries = await self._pull.next(IDLE_WAIT_S)
@@ -124,16 +127,6 @@ class IngressLane:
                 self._to_acknowledge = None
                 if acknowledging is not None:
                     acknowledging.cancel()
-
-    async def _begin(self) -> None:
-        try:
-            await self._pull.start()
-        except JetStreamError as error:
-            if error.code != CONSUMER_NOT_FOUND:
-                raise
-            # Somebody deleted the consumer. A new one delivers everything again, which has no second effect.
-            await self._ensure()
-            await self._pull.start()
 
     async def _carry(self, deliveries: Sequence[Delivery]) -> None:
         by_partition: dict[int, list[KafkaRecord]] = {}

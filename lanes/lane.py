@@ -160,7 +160,13 @@ class Lane:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            await self._complete(*self._take())
+            records, carried = self._take()
+            try:
+                await self._complete(records, carried)
+            finally:
+                for one in carried:
+                    # Without effect on what was told; ends the wait for what was cut off.
+                    one.offsets.cancel()
             if self._full and len(self._pending) <= self._max_backlog // 2:
                 self._full = False
                 self._on_drained()
@@ -194,8 +200,6 @@ class Lane:
                     agent.forget(self.partition)
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, LAST_BACKOFF_S)
-        for one in carried:
-            one.offsets.cancel()
 
     async def _cycle(self, records: list[Record], carried: list[Carried]) -> None:
         started = time.perf_counter()
@@ -220,7 +224,10 @@ class Lane:
     def _settle(self, offsets: list[int], carried: list[Carried]) -> None:
         """Move past carried records if they continue the lane; else the fetch brings what lies between, and them again."""
         if offsets[0] == self._next_offset and offsets[-1] - offsets[0] + 1 == len(offsets):
-            self._next_offset = self.committable = offsets[-1] + 1
+            self._next_offset = offsets[-1] + 1
+            if not self._pending:
+                # What the fetch brought meanwhile lies before and is not processed yet.
+                self.committable = self._next_offset
         elif offsets[-1] >= self._next_offset:
             self._level = False
         for one in carried:

@@ -38,12 +38,13 @@ from domain.partitions import partition_of
 from domain.person import Person
 from domain.subjects import event_subject, person_filter
 from lanes.agent import LaneAgent
-from lanes.lane import Lane
+from lanes.lane import Lane, LanePosition
 from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.table import LaneTable
 from local.stack import Endpoints
 from ops.client import REPLY_TO, CommandMessage
+from queries.tables_of_worker import WorkerTables
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions
@@ -148,22 +149,30 @@ class Worker:
         self._offset = 0
         self._sequence = random.getrandbits(40)
 
-    def event_agents(self) -> list[LaneAgent]:
+    def event_agents(self, max_state_bytes: int = 1 << 20) -> list[LaneAgent]:
         return [
-            FoldPersons(self.persons, self.positions, self.log, self._letters),
+            FoldPersons(self.persons, self.positions, self.log, self._letters, max_state_bytes=max_state_bytes),
             ProjectSummary(self.summary, self._letters),
             ProjectTimeline(self.timeline, self.log, self._letters),
         ]
 
-    def decider(self) -> DecidePerson:
-        return DecidePerson(self.outcomes, self.persons, self.nc, self.log, self._letters, remembered=100)
+    def decider(self, log: EventLog | None = None, max_state_bytes: int = 1 << 20) -> DecidePerson:
+        return DecidePerson(
+            self.outcomes,
+            self.persons,
+            self.nc,
+            log or self.log,
+            self._letters,
+            remembered=100,
+            max_state_bytes=max_state_bytes,
+        )
 
     async def run(self, agents: Sequence[LaneAgent], records: Sequence[Record]) -> None:
         """One lane takes the records in one cycle and commits them."""
         lane = Lane("topic", P, agents, self._producer, max_batch=900, max_backlog=1000, on_drained=lambda: None)
         numbered = [record._replace(offset=self._offset + index) for index, record in enumerate(records)]
         self._offset += len(records)
-        lane.start(None)
+        lane.start(LanePosition(0, False))
         try:
             lane.deliver(numbered)
             async with asyncio.timeout(10):
@@ -172,6 +181,19 @@ class Worker:
         finally:
             await lane.stop(1.0)
         await self.nc.flush()
+
+    def queried(self, positions: AppliedPositions) -> WorkerTables:
+        """What queries read of these tables, after a start that knows no position yet."""
+        return WorkerTables(
+            partitions=PARTITIONS,
+            persons=self.persons,
+            summary=self.summary,
+            timeline=self.timeline,
+            outcomes=self.outcomes,
+            positions=positions,
+            log=self.log,
+            owned=lambda: frozenset({P}),
+        )
 
     async def fold(self, records: Sequence[Record]) -> None:
         """Run the three agents of person.events on records."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from nats.aio.client import Client
 
-from agents.decide_person import DecidePerson
+from agents import decide_person
 from agents.reading import EventLog
-from bridge.dead_letters import DeadLetters
+from bridge.append import EntityAppend, append_each
+from bridge.errors import AppendRefusedError, BridgeError
 from domain.events import Event
 from ops.client import CommandMessage
 
@@ -120,9 +122,7 @@ async def test_a_race_that_is_always_lost_fails_and_the_same_command_may_be_sent
     ada = persons.new()
     await persons.append(ada, "Ada")
     racing = RacingLog(persons, ada)
-    decider = DecidePerson(
-        worker.outcomes, worker.persons, persons.nc, racing, DeadLetters(persons.nc, "person.dlq"), remembered=10
-    )
+    decider = worker.decider(log=racing)
     command = persons.rename(ada, "Ada B", command_id=str(uuid.uuid4()))
 
     [failed] = await worker.decide(command, decider=decider)
@@ -231,6 +231,27 @@ async def test_a_repeated_command_of_such_a_person_holds_up_nobody_either(person
 
     assert "accepted" in [one["status"] for one in outcomes if one.get("person_id") == grace]
     assert await persons.sequences(grace) == [1]
+
+
+async def test_a_server_that_cannot_store_repeats_the_cycle_and_is_no_conflict(
+    persons: Persons, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = persons.new()
+    tries: list[int] = []
+
+    async def failing_once(nc: Client, entities: Sequence[EntityAppend]) -> list[int | AppendRefusedError]:
+        tries.append(len(entities))
+        if len(tries) == 1:
+            raise BridgeError("JetStream could not store a batch: insufficient resources (10023)")
+        return await append_each(nc, entities)
+
+    monkeypatch.setattr(decide_person, "append_each", failing_once)
+
+    [outcome] = await worker.decide(persons.create(ada, "Ada"))
+
+    assert (outcome["status"], tries) == ("accepted", [1, 1])
+    assert await persons.sequences(ada) == [1]
+    assert await persons.letters(ada) == []
 
 
 class RacingLog(EventLog):

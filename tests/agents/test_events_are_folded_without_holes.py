@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lanes.agent import Batch, LaneAgent
+from tables import position
+from tables.position import AppliedPositions
+
 if TYPE_CHECKING:
     from tests.agents.conftest import Persons, Worker
 
@@ -22,7 +26,7 @@ async def test_each_event_becomes_one_version_and_one_timeline_entry(persons: Pe
 
     assert _state(worker, ada) == (5, 5, [1, 2, 3, 4, 5])
     assert worker.positions.applied(P) == _sequence(records[-1].headers)
-    assert worker.persons.position(P) == _sequence(records[-1].headers)
+    assert position.read(worker.persons.table, P) == _sequence(records[-1].headers)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ async def test_repeated_old_records_never_take_the_position_back(persons: Person
 
     await worker.fold(records[:2])
 
-    assert worker.persons.position(P) == _sequence(records[-1].headers)
+    assert position.read(worker.persons.table, P) == _sequence(records[-1].headers)
 
 
 async def test_a_summary_that_lags_behind_after_a_crash_catches_up_with_the_next_record(
@@ -119,6 +123,73 @@ async def test_a_summary_that_lags_behind_after_a_crash_catches_up_with_the_next
     await worker.fold(records)
 
     assert _state(worker, ada) == (5, 5, [1, 2, 3, 4, 5])
+
+
+async def test_every_table_of_the_lane_holds_the_position_and_queries_do_not_see_the_row(
+    persons: Persons, worker: Worker
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, *NAMES)
+    records = await persons.stored(ada)
+
+    await worker.fold(records)
+
+    tables = [worker.persons.table, worker.summary.table, worker.timeline.table]
+    assert [position.read(table, P) for table in tables] == [_sequence(records[-1].headers)] * 3
+    assert [position.read(table, P + 1) for table in tables] == [0] * 3
+    assert position.KEY not in {key for rows in worker.rows().values() for key, _ in rows}
+
+
+async def test_after_a_crash_between_two_tables_the_position_is_that_of_the_slower_one(
+    persons: Persons, worker: Worker
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, *NAMES)
+    records = await persons.stored(ada)
+    await worker.fold(records[:2])
+    fold, *_ = worker.event_agents()
+    # Only table persons has got the rest.
+    await worker.run([fold], records[2:])
+
+    started = AppliedPositions()
+    worker.queried(started).load_position(P)
+
+    assert position.read(worker.persons.table, P) == _sequence(records[-1].headers)
+    assert started.applied(P) == _sequence(records[1].headers)
+
+
+async def test_a_person_that_another_worker_has_changed_is_read_anew_when_the_lane_starts(
+    persons: Persons, worker: Worker
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, *NAMES)
+    records = await persons.stored(ada)
+    await worker.fold(records[:4])
+    newest = worker.persons.read(P, ada)
+    await worker.fold(records[4:])
+    assert newest.person.version == 4
+    # The state that was decoded before another worker, which owned the partition meanwhile, folded the last event.
+    worker.persons.remember(P, newest)
+
+    reader = ReadPerson(worker, ada)
+
+    await worker.run([*worker.event_agents(), reader], records[:1])
+
+    assert reader.versions == [5]
+
+
+class ReadPerson(LaneAgent):
+    """Notes the version of a person as a cycle sees it."""
+
+    name = "read_person"
+
+    def __init__(self, worker: Worker, person_id: str) -> None:
+        self._worker = worker
+        self._person_id = person_id
+        self.versions: list[int] = []
+
+    async def process(self, batch: Batch) -> None:
+        self.versions.append(self._worker.persons.read(P, self._person_id).person.version)
 
 
 def _state(worker: Worker, person_id: str) -> tuple[int, int, list[int]]:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from lanes.record import Record
+from ops.client import CommandMessage
 
 if TYPE_CHECKING:
     from tests.agents.conftest import Persons, Worker
@@ -105,6 +106,52 @@ async def test_a_record_that_the_bridge_did_not_write_is_dead_lettered(persons: 
         ("fold_persons", "undecodable")
     }
     assert _versions(worker, ada) == [1]
+
+
+async def test_a_person_that_outgrows_its_row_is_left_as_it_was_and_the_neighbour_goes_on(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    await persons.append(ada, "Ada")
+    await worker.run(worker.event_agents(max_state_bytes=1000), await persons.stored(ada))
+    await persons.append(ada, "Ada " + "B" * 90, "Ada " + "C" * 90)
+    [_, *larger] = await persons.stored(ada)
+    await persons.append(grace, "Grace", "Grace B")
+    limit = len(dict(worker.rows()["persons"])[ada.encode()]) + 50
+
+    await worker.run(worker.event_agents(max_state_bytes=limit), [*larger, *await persons.stored(grace)])
+
+    assert _versions(worker, ada, grace) == [1, 2]
+    # One letter: the last event of the cycle stands for the state that is too large.
+    assert [(consumer, cause) for consumer, cause, _ in await persons.letters(ada)] == [
+        ("fold_persons", "handler_failed")
+    ]
+    summary = worker.summary.read(P, ada)
+    assert summary is not None
+    assert summary["sequence"] == 1
+    assert worker.positions.applied(P) > 0
+
+
+async def test_a_command_that_would_outgrow_the_row_is_refused_before_it_gets_there(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    decider = worker.decider(max_state_bytes=3000)
+    adding = [
+        CommandMessage(
+            "person.commands.component.add",
+            {"component_type": "EmailAddress", "data": {"email": {"address": f"ada{number}@example.org"}}},
+            ada,
+        )
+        for number in range(20)
+    ]
+
+    outcomes = await worker.decide(persons.create(ada, "Ada"), *adding, persons.create(grace, "Grace"), decider=decider)
+
+    of_ada = [(one["status"], one.get("code", "")) for one in outcomes if one.get("person_id") == ada]
+    assert of_ada == [("accepted", "")] * 17 + [("refused", "component_limit")] * 4
+    assert [one["status"] for one in outcomes if one.get("person_id") == grace] == ["accepted"]
+    assert await persons.sequences(ada) == list(range(1, 18))
 
 
 async def _next_event(persons: Persons, person_id: str) -> dict[str, object]:

@@ -122,9 +122,9 @@ async def test_a_message_id_that_was_seen_before_refuses_the_batch(nc: Client, s
 
 @pytest.mark.parametrize("together", [True, False], ids=["one batch", "each alone"])
 async def test_a_server_that_cannot_store_is_no_lost_race(nc: Client, make_stream: MakeStream, together: bool) -> None:
-    stream = await make_stream(allow_atomic=True, duplicate_window=120 * 10**9, max_bytes=2000)
+    stream = await make_stream(allow_atomic=True, duplicate_window=120 * 10**9, max_bytes=4000)
     await append(nc, [_entity(stream, "ada", ["x" * 1000])])
-    entities = [_entity(stream, "grace", ["y" * 1500]), _entity(stream, "linus", ["l1"])]
+    entities = [_entity(stream, "grace", ["y" * 4000]), _entity(stream, "linus", ["l1"])]
 
     with pytest.raises(BridgeError, match="could not store") as failed:
         await (append(nc, entities) if together else append_each(nc, entities[:1]))

@@ -10,10 +10,13 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.sender import Sender
 from faust.agents import Agent
 from faust.app.base import App
 from faust.stores.rocksdb import Store
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from faust.tables.recovery import Recovery
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 
 from lanes.agent import LaneExecutedAgent
 from lanes.app import LaneApp
@@ -102,6 +105,66 @@ PINNED = [
         "b4c811926678346ebb8c40486dbc46d0fbac2bbeaa592384bd955112556acf45",
         "group_commit writes the offset key in this format",
     ),
+    (
+        AIOKafkaConsumerThread.seek_to_committed,
+        "775ab0adc4b052abee204d5347a556412b1f77ed4de971adde69a55a1cb6f908",
+        "LaneConsumer.lane_positions starts lanes there: it must still seek and tell every partition with a committed offset",
+    ),
+    (
+        AIOKafkaConsumerThread.earliest_offsets,
+        "5d697cd768735af7b5aa13f130070e2e1a4db1f78ec5c04c2cf995c6c8c15b05",
+        "LaneConsumer.lane_positions and _return_to take the beginning of the log from it",
+    ),
+    (
+        AIOKafkaConsumerThread.highwaters,
+        "b49ed48ec1731816169d552bc5b11d3449d4906a7250a484220ae364386d4d65",
+        "LaneConsumer.lane_positions takes the end of the log from it: what is written behind it must not be counted",
+    ),
+    (
+        AIOKafkaConsumerThread._highwaters,
+        "a7f4f97d9f32aca2777713e22671d70eae4b3ae51541bb09a90448ce83acefce",
+        "LaneConsumer.lane_positions takes the end of the log from it",
+    ),
+    (
+        AIOKafkaConsumerThread.seek_wait,
+        "12e8d34e554e90240c73ce9912f6533c7a6a3337abc5a31de5c83bc6ac973f25",
+        "LaneConsumer._return_to goes back to a hole by it",
+    ),
+    (
+        AIOKafkaConsumerThread._seek_wait,
+        "9d221e816d9404678ac2d802b1419c7c2d166cbc9c8ec9f689a77673b8f2e85f",
+        "LaneConsumer._return_to goes back to a hole by it: Faust's read offset must go back as well",
+    ),
+    (
+        Recovery._resume_streams,
+        "d986a6710c1aca98f08c4c723fb3eadc5bf24576ad4eb9da3dd3eecedda2f24e",
+        "LaneApp starts lanes on its signal: it must still be sent before the generation is compared",
+    ),
+    (
+        Recovery.on_recovery_completed,
+        "6ef567acf072e46da3fccbccc6d662371f634f622c3d510972d5df81f70ae3ac",
+        "LaneApp starts lanes on its signal: tables must be recovered then",
+    ),
+    (
+        ConsumerRebalanceListener.on_partitions_assigned,
+        "1c1f8406ad3698a6770a4ececb2f8074c0e80bea9ad0a0f4879baacb4ea996da",
+        "LaneApp tells generations apart by consumer_generation_id",
+    ),
+    (
+        Sender.close,
+        "f60b3d023d2526f4c30e5642931e94770ddb6e4f2dff5b51155179a841eb06dd",
+        "DurableProducer drops a session by it: nothing may be sent after it",
+    ),
+    (
+        MessageAccumulator.fail_all,
+        "f1e12e8100bfcb8ca8790485bef52098d20d022c5520f915d8db2c889102312c",
+        "DurableProducer drops what is enqueued by it",
+    ),
+    (
+        MessageAccumulator.add_batch,
+        "5ed1c5b1367ad85413d82f5704ed1165eecee5f30be6c234b3210ffd9461f02a",
+        "DurableProducer relies on it: a batch waits for the one before it, and nothing is taken after fail_all",
+    ),
 ]
 
 OVERRIDES = [
@@ -113,6 +176,8 @@ OVERRIDES = [
     (LaneConsumer, "_new_consumer_thread"),
     (LaneConsumerThread, "_create_worker_consumer"),
     (LaneApp, "_new_transport"),
+    (LaneApp, "on_started"),
+    (LaneApp, "on_stop"),
     (LaneExecutedAgent, "on_start"),
     (LaneExecutedAgent, "on_stop"),
 ]

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 
 if TYPE_CHECKING:
-    from tests.lanes.conftest import MakeTopic, ReadTopic
+    from tests.lanes.conftest import Eventually, MakeTopic, ReadTopic
 
 
 def _records(*values: bytes | None, key: bytes = b"ada") -> list[OutgoingRecord]:
@@ -119,7 +119,7 @@ async def test_after_a_refused_batch_nothing_later_of_its_partition_is_stored(
 
 
 async def test_what_was_enqueued_and_not_sent_never_arrives_after_a_discard(
-    producer: DurableProducer, make_topic: MakeTopic, read_topic: ReadTopic
+    producer: DurableProducer, make_topic: MakeTopic, read_topic: ReadTopic, eventually: Eventually
 ) -> None:
     topic = await make_topic()
     await producer.start()
@@ -129,9 +129,7 @@ async def test_what_was_enqueued_and_not_sent_never_arrives_after_a_discard(
     ]
     assert producer._producer is not None
     accumulator = producer._producer._message_accumulator
-    async with asyncio.timeout(5):
-        while not any(accumulator._batches.values()):
-            await asyncio.sleep(0)
+    await eventually(lambda: any(accumulator._batches.values()))
     for write in writes:
         write.cancel()
     await asyncio.wait(writes)
