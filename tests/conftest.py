@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from nats.aio.client import Client
 
 from local.stack import Endpoints, Stack
@@ -64,3 +66,24 @@ def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
     """Fresh servers for one test."""
     with Stack(tmp_path / "stack") as running:
         yield running.endpoints
+
+
+@pytest.fixture
+def read_topic(servers: Endpoints) -> Callable[[str, int], Awaitable[Sequence[Any]]]:
+    """Everything that a topic partition of the shared broker holds now."""
+
+    async def read(topic: str, partition: int) -> Sequence[Any]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            tp = TopicPartition(topic, partition)
+            consumer.assign([tp])
+            end = (await consumer.end_offsets([tp]))[tp]
+            records: list[Any] = []
+            while await consumer.position(tp) < end:
+                records.extend((await consumer.getmany(tp, timeout_ms=1000)).get(tp, []))
+            return records
+        finally:
+            await consumer.stop()
+
+    return read

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from nats.aio.client import Client
 
 from bridge.jetstream import api
@@ -76,27 +75,6 @@ async def producer(servers: Endpoints) -> AsyncIterator[DurableProducer]:
     durable = DurableProducer(servers.kafka_bootstrap, client_id="test-bridge", max_batch_bytes=1 << 20)
     yield durable
     await durable.stop()
-
-
-@pytest.fixture
-def read_topic(servers: Endpoints) -> ReadTopic:
-    """Everything that a topic partition holds now."""
-
-    async def read(topic: str, partition: int) -> Sequence[Any]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            tp = TopicPartition(topic, partition)
-            consumer.assign([tp])
-            end = (await consumer.end_offsets([tp]))[tp]
-            records: list[Any] = []
-            while await consumer.position(tp) < end:
-                records.extend((await consumer.getmany(tp, timeout_ms=1000)).get(tp, []))
-            return records
-        finally:
-            await consumer.stop()
-
-    return read
 
 
 @pytest.fixture

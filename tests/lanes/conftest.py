@@ -10,7 +10,6 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.topics import ensure_topics
 from config.topics import Topic
@@ -100,27 +99,6 @@ def records() -> Records:
         return [Record(offset, b"%d" % offset, b"%d" % offset, {}, 0) for offset in range(first, last + 1)]
 
     return make
-
-
-@pytest.fixture
-def read_topic(servers: Endpoints) -> ReadTopic:
-    """Everything that a topic partition holds now."""
-
-    async def read(topic: str, partition: int) -> Sequence[Any]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            tp = TopicPartition(topic, partition)
-            consumer.assign([tp])
-            end = (await consumer.end_offsets([tp]))[tp]
-            found: list[Any] = []
-            while await consumer.position(tp) < end:
-                found.extend((await consumer.getmany(tp, timeout_ms=1000)).get(tp, []))
-            return found
-        finally:
-            await consumer.stop()
-
-    return read
 
 
 @pytest.fixture
