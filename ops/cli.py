@@ -15,12 +15,17 @@ from pydantic import ValidationError
 from bridge.errors import BridgeError
 from config.settings import Settings
 from config.version import VERSION
+from domain.commands import COMMANDS
+from domain.events import EVENTS
+from domain.ids import is_person_id
 from domain.values.person_name import PersonName
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
 from ops.installation import settings
 
 T = TypeVar("T")
+
+CREATE = "person.commands.create"
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
@@ -87,13 +92,15 @@ def worker(data: Path | None, port: int | None) -> None:
 @click.argument("command")
 @click.option("--person", "person_id", help="Person id; CreatePerson makes one when it is left out.")
 @click.option("--data", default="{}", help="The command's data as JSON.")
-@click.option("--name", help="Shorthand for data.name, parsed by the rules of domain.md 4.1.")
+@click.option("--name", help="Shorthand for data.name: the text is taken apart into given and family names.")
 @click.option("--reason", help="Shorthand for data.reason.")
 @click.option("--actor", default="user:cli", show_default=True, help="Who asks, as kind:id.")
 @click.option("--id", "command_id", help="Command id; sending the same command twice under one id is harmless.")
 @click.option("--expected-version", type=click.IntRange(0), help="Refuse unless the person has this version.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the outcome.")
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the outcome.")
+@click.option(
+    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds to wait for the outcome."
+)
 @as_json_option
 def send(
     command: str,
@@ -110,6 +117,9 @@ def send(
 ) -> None:
     """Send COMMAND and print its outcome. Exit code 1 when it was refused.
 
+    COMMAND is one of create, update, component.add, component.remove, component.update, lifecycle.archive,
+    lifecycle.reactivate, lifecycle.record_death and lifecycle.suspend. Every one but create needs --person.
+
     \b
     Examples:
       person send create --name "Ada Lovelace"
@@ -123,6 +133,13 @@ def send(
         output.fail(output.EXIT_USAGE, f"--data is no JSON: {error}", as_json=as_json)
     if not isinstance(body, dict):
         output.fail(output.EXIT_USAGE, "--data must be a JSON object", as_json=as_json)
+    full = command if command.startswith("person.commands.") else f"person.commands.{command}"
+    fault = _usage_fault(full, person_id, command_id)
+    for option, given in (("name", name), ("reason", reason)):
+        if given is not None and option in body:
+            fault = f"--{option} and {option} in --data are given; use one"
+    if fault is not None:
+        output.fail(output.EXIT_USAGE, fault, as_json=as_json)
     if name is not None:
         try:
             body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
@@ -130,8 +147,7 @@ def send(
             output.fail(output.EXIT_USAGE, f"--name: {error.errors(include_input=False)[0]['type']}", as_json=as_json)
     if reason is not None:
         body["reason"] = reason
-    full = command if command.startswith("person.commands.") else f"person.commands.{command}"
-    if full == "person.commands.create":
+    if full == CREATE:
         body.setdefault("source", "cli")
     message = CommandMessage(full, body, person_id, actor=actor, id=command_id, expected_version=expected_version)
 
@@ -191,6 +207,10 @@ def timeline(person_id: str, order: str, types: tuple[str, ...], as_json: bool) 
       person timeline ID
       person timeline ID --type person.suspended --order desc
     """
+    unknown = [name for name in types if name not in EVENTS]
+    if unknown:
+        known = ", ".join(sorted(EVENTS))
+        output.fail(output.EXIT_USAGE, f"--type {unknown[0]!r} is no event type; there are: {known}", as_json=as_json)
     request = {"person_id": person_id, "order": order, "types": list(types)}
     answer = _with_client(lambda client: client.query("get_timeline", request), as_json)
     if as_json:
@@ -273,6 +293,19 @@ def doctor(as_json: bool) -> None:
     raise SystemExit(output.EXIT_FAILURE if bad else output.EXIT_OK)
 
 
+def _usage_fault(command: str, person_id: str | None, command_id: str | None) -> str | None:
+    """What a user mistyped, in the words of the options; the rest is for the domain to refuse."""
+    if command not in COMMANDS:
+        names = ", ".join(sorted(name.removeprefix("person.commands.") for name in COMMANDS))
+        return f"there is no command {command.removeprefix('person.commands.')!r}; there are: {names}"
+    if person_id is None and command != CREATE:
+        return "--person is missing: every command but create is for a person that exists"
+    for option, given in (("--person", person_id), ("--id", command_id)):
+        if given is not None and not is_person_id(given):
+            return f"{option} must be a UUID in lower case with hyphens, neither nil nor max"
+    return None
+
+
 def _settings(as_json: bool) -> Settings:
     try:
         return settings()
@@ -305,7 +338,7 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
 
 
 def _outcome_text(outcome: dict[str, Any]) -> str:
-    lines = [f"{outcome['status']}  command {outcome['command_id']}"]
+    lines = [f"{outcome['status']}  command {outcome.get('command_id', 'without a usable id')}"]
     if outcome.get("person_id"):
         lines.append(f"person    {outcome['person_id']}  version {outcome.get('version')}")
     lines += [f"event     {event['sequence']:>4}  {event['type']}" for event in outcome.get("events", ())]

@@ -30,6 +30,7 @@ LIFECYCLE_COMMANDS = 600
 COMMANDS_PER_SECOND = 60
 KILL_AFTER = 150
 LATENCY_SAMPLES = 200
+LEFT_OUT_SHOWN = 5
 
 
 def main() -> int:
@@ -177,7 +178,9 @@ def _print(report: dict[str, Any]) -> None:
     lines = ["", f"persons     {report['persons']}", f"events      {report['events']}"]
     for kind, found in report["imported"].items():
         lines.append(f"imported    {found['persons']} from {kind}, {len(found['refused'])} commands refused")
-        lines += [f"            left out: {line}" for line in found["left_out"][:5]]
+        lines += [f"            left out: {line}" for line in found["left_out"][:LEFT_OUT_SHOWN]]
+        if len(found["left_out"]) > LEFT_OUT_SHOWN:
+            lines.append(f"            and {len(found['left_out']) - LEFT_OUT_SHOWN} more, in {REPORT}")
     lines += [
         f"latency     command to visible p50 {latency['p50']} ms, p95 {latency['p95']} ms (one at a time)",
         f"killed      {report['killed']} with SIGKILL; taken over after {report['lifecycle']['takeover_seconds']} s",

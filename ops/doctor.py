@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from config import streams, topics
 from config.settings import Settings
 
 MIN_FREE_BYTES = 1 << 30
+WORKERS_ANSWER_S = 0.5
 MIN_API_LEVEL = 4
 """JetStream API level of nats-server 2.14, the first that resets consumers."""
 
@@ -73,7 +75,10 @@ async def _stream(nc: Client, name: str) -> Finding:
         return Finding(f"stream {name}", False, error.description, "start a worker once; it creates the streams")
     if name == streams.DEAD_LETTERS and state["messages"]:
         return Finding(
-            "dead letters", False, f"{state['messages']} open", f"read them in stream {name}; each names its cause"
+            "dead letters",
+            False,
+            f"{state['messages']} open",
+            "docs/reference/dead-letters.md says how to read and remove them; each names its cause",
         )
     return Finding(f"stream {name}", True, f"{state['messages']} messages")
 
@@ -92,11 +97,17 @@ async def _unacknowledged(nc: Client, partitions: int) -> Finding:
 
 
 async def _queries(nc: Client) -> Finding:
-    try:
-        reply = await nc.request("$SRV.PING.person-queries", b"", timeout=2)
-    except NatsError:
+    inbox = nc.new_inbox()
+    replies = await nc.subscribe(inbox)
+    await nc.publish("$SRV.PING.person-queries", b"", reply=inbox)
+    versions = []
+    with contextlib.suppress(NatsError):
+        while True:
+            versions.append(str(orjson.loads((await replies.next_msg(timeout=WORKERS_ANSWER_S)).data)["version"]))
+    await replies.unsubscribe()
+    if not versions:
         return Finding("workers", False, "no worker answers", "start one with `person worker` or `person up`")
-    return Finding("workers", True, f"query service {orjson.loads(reply.data)['version']} answers")
+    return Finding("workers", True, f"{len(versions)} answer queries, version {', '.join(sorted(set(versions)))}")
 
 
 async def _kafka(settings: Settings) -> list[Finding]:

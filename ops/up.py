@@ -21,6 +21,8 @@ def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | No
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     data = data.resolve()
     started = time.monotonic()
+    # Left by a run that was killed; whoever waits for the file must not find that one.
+    STACK_FILE.unlink(missing_ok=True)
     team: list[Worker] = []
     try:
         with servers(data, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
@@ -88,6 +90,7 @@ def describe(running: Servers, data: Path, team: list[Worker]) -> Installation:
 
 
 def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
+    restarted: set[str] = set()
     while True:
         time.sleep(CHECK_S)
         running.check()
@@ -96,6 +99,10 @@ def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
                 _say(f"{worker.name} ended with code {worker.process.returncode}; it is started again")
                 worker.start()
                 describe(running, data, team).write(STACK_FILE)
+                restarted.add(worker.name)
+            elif worker.name in restarted and worker.ready():
+                _say(f"{worker.name} ready again (process {worker.process.pid})")
+                restarted.discard(worker.name)
 
 
 def _say(line: str) -> None:

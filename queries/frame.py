@@ -67,7 +67,8 @@ def parse(model: type[Q], data: bytes) -> Q:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "request"
-        raise QueryError("invalid_query", f"{field}: {first['msg']}", field=field, rule=first["type"]) from None
+        rule = first["msg"].removeprefix("Value error, ")
+        raise QueryError("invalid_query", f"{field}: {rule}", field=field, rule=first["type"]) from None
 
 
 def answer(data: object, position: Sequence[Mapping[str, int]]) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+from domain.commands import COMMANDS
 from ops.cli import main
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def test_doctor_finds_a_running_installation_healthy(person: Person) -> None:
 
     healthy = ("NATS", "JetStream", "Kafka", "workers", "stream PERSON_EVENTS", "topic person.events", "disk")
     assert all(findings[check]["ok"] for check in healthy)
+    assert findings["workers"]["found"].startswith("2 answer queries")
+
+
+def test_the_help_of_send_lists_every_command() -> None:
+    with click.Context(main.commands["send"], info_name="person send") as context:
+        text = main.commands["send"].get_help(context)
+
+    assert all(name.removeprefix("person.commands.") in text for name in COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +89,13 @@ def test_doctor_finds_a_running_installation_healthy(person: Person) -> None:
         (("get", "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60"), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("send", "create", "--name", "X"), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("send", "create", "--data", "{"), 2, "--data is no JSON"),
+        (("send", "promote", "--person", "x"), 2, "there is no command 'promote'; there are: component.add"),
+        (("send", "lifecycle.suspend", "--reason", "x"), 2, "--person is missing"),
+        (("send", "lifecycle.suspend", "--person", "abc"), 2, "--person must be a UUID"),
+        (("send", "create", "--name", "X", "--id", "abc"), 2, "--id must be a UUID"),
+        (("send", "create", "--name", "X", "--data", '{"name": "Y"}'), 2, "--name and name in --data are given"),
+        (("send", "create", "--name", "1"), 2, "--name: "),
+        (("timeline", "x", "--type", "suspended"), 2, "no event type"),
         (("import", "git", "no-such-folder"), 2, "no-such-folder"),
         (("worker",), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("no-such-verb",), 2, "No such command"),
