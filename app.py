@@ -10,7 +10,6 @@ import functools
 import os
 import sys
 
-import faust
 from aiokafka.errors import KafkaError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -35,7 +34,7 @@ from lanes.app import LaneApp
 from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.runtime import LaneSettings
-from lanes.table import LaneTable
+from lanes.table import LaneTable, raw_schema
 from queries.pages import add_pages
 from queries.service import QueryService
 from queries.tables_of_worker import WorkerTables
@@ -191,7 +190,6 @@ class PersonApp(LaneApp):
                 max_state_bytes=self.settings.changelog_max_bytes // 4,
             )
         ]
-        raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         commands_per_cycle = min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)
         for topic, agents, max_batch, fold_ahead in (
             # JetStream is the truth of events: tables may be ahead of Kafka, never of JetStream.
@@ -199,7 +197,7 @@ class PersonApp(LaneApp):
             # Commands of one stream feed all partitions; one that is slow must not hold up the others' way into Kafka.
             (topics.COMMANDS, command_agents, commands_per_cycle, False),
         ):
-            source = self.topic(topic, schema=raw, partitions=self.settings.partitions, internal=True)
+            source = self.topic(topic, schema=raw_schema(), partitions=self.settings.partitions, internal=True)
             self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=fold_ahead)
             for agent in agents:
                 register(self, source, agent)
@@ -227,12 +225,8 @@ class PersonApp(LaneApp):
         lanes, self._ingress = self._ingress, []
         await asyncio.gather(stop_all(lanes), self.queries.disown(partitions))
 
-    async def _ensure_consumer(self, stream: str, name: str) -> None:
-        for of_stream, declared in streams.ingress_consumers(self.settings.partitions):
-            if of_stream == stream and declared["durable_name"] == name:
-                await ensure_consumer(self.nc, stream, declared)
-
     def _ingress_lane(self, stream: str, consumer: str, topic: str, route: Router) -> IngressLane:
+        declared = streams.ingress_consumer(self.settings.partitions, consumer)
         return IngressLane(
             self.nc,
             stream=stream,
@@ -241,7 +235,7 @@ class PersonApp(LaneApp):
             route=route,
             write=self._write,
             batch=self.settings.ingress_batch,
-            ensure=functools.partial(self._ensure_consumer, stream, consumer),
+            ensure=functools.partial(ensure_consumer, self.nc, stream, declared),
         )
 
     async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:

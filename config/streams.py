@@ -85,3 +85,8 @@ def ingress_consumers(partitions: int) -> list[tuple[str, dict[str, Any]]]:
         for partition in range(partitions)
     ]
     return consumers
+
+
+def ingress_consumer(partitions: int, name: str) -> dict[str, Any]:
+    """The declaration of one of these consumers."""
+    return next(declared for _, declared in ingress_consumers(partitions) if declared["durable_name"] == name)

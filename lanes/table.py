@@ -13,6 +13,11 @@ OFFSET_KEY = b"__faust\0offset__"
 """Where Faust's RocksDB store keeps the changelog offset that a partition's database has applied."""
 
 
+def raw_schema() -> faust.Schema:
+    """Keys and values as bytes, for tables and for topics whose records lanes decode themselves."""
+    return faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
 class LaneTable:
     """A changelog table owned by one lane per partition; readers on the same worker use `get` and `scan`."""
 
@@ -26,13 +31,12 @@ class LaneTable:
         block_cache_bytes: int,
         write_buffer_bytes: int,
     ) -> None:
-        raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.name = name
         self.faust_table = app.Table(
             name,
             key_type=bytes,
             value_type=bytes,
-            schema=raw,
+            schema=raw_schema(),
             help=about,
             partitions=partitions,
             options={

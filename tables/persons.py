@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import orjson
@@ -51,11 +50,6 @@ class PersonsTable:
         """Drop decoded rows of a partition."""
         for key in [key for key in self._cache if key[0] == partition]:
             del self._cache[key]
-
-    def rows(self, partition: int) -> Iterator[PersonRow]:
-        """All committed persons of a partition."""
-        for _, value in self.table.rows(partition):
-            yield decode(value)
 
 
 class StateTooLargeError(Exception):
