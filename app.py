@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import sys
+from collections.abc import Callable, Sequence
 
 from aiokafka.errors import KafkaError
 from nats.aio.client import Client
@@ -16,32 +16,47 @@ from nats.errors import Error as NatsError
 
 from agents.admit_command import command_router
 from agents.decide_person import DecidePerson
+from agents.expire_outcomes import ExpireOutcomes
 from agents.fold_persons import FoldPersons
+from agents.park_poison import ParkPoison
 from agents.project_summary import ProjectSummary
 from agents.project_timeline import ProjectTimeline
+from agents.quarantine import Quarantine
 from agents.reading import EventLog
+from agents.redrive import Redriver
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
+from bridge.egress_route import Installation
 from bridge.errors import BridgeError
-from bridge.ingress import IngressLane, KafkaRecord, Router, stop_all
-from bridge.routing import by_subject_tokens
-from bridge.streams import ensure_consumer, ensure_stream
+from bridge.ingress import KafkaRecord
+from bridge.ingress_route import consumer_feeding
+from bridge.reports import RouteReports
+from bridge.route_file import Limits, read_routes
+from bridge.running import RunningRoutes
+from bridge.streams import ensure_stream
 from bridge.topics import ensure_topics
-from config import streams, topics
+from bridge.trimming import ProcessedLog, Trimming
+from config import routes, streams, topics
 from config.settings import Settings
-from lanes.agent import register
+from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
-from lanes.producer import DurableProducer
+from lanes.fenced_producer import FencedProducer
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.record import Record
+from lanes.recovery import RecoverySettings
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
+from lanes.table_memory import TableMemory
+from queries.metrics import WorkerMetrics, of_dead_letters, of_lanes, of_recovery, of_routes, of_tables
+from queries.operations import Operations
 from queries.pages import add_pages
 from queries.service import QueryService
 from queries.tables_of_worker import WorkerTables
-from tables import outcomes, persons, summary, timeline
+from tables import outcomes, persons, quarantine, summary, timeline
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions
+from tables.quarantine import QuarantineTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
 
@@ -55,13 +70,15 @@ class PersonApp(LaneApp):
     def __init__(self, settings: Settings) -> None:
         # Two connections: the broker answers one request a connection at a time, and a lane's commit must not wait behind
         # records that are only carried.
-        producer, writer = (
-            DurableProducer(
-                settings.kafka_bootstrap,
-                client_id=f"{settings.app_id}-{name}",
-                max_batch_bytes=settings.changelog_max_bytes // 8,
-            )
-            for name in ("lanes", "ingress")
+        max_batch_bytes = settings.changelog_max_bytes // 8
+        producer = FencedProducer(
+            settings.kafka_bootstrap,
+            name=settings.app_id,
+            client_id=f"{settings.app_id}-lanes",
+            max_batch_bytes=max_batch_bytes,
+        )
+        writer = DurableProducer(
+            settings.kafka_bootstrap, client_id=f"{settings.app_id}-ingress", max_batch_bytes=max_batch_bytes
         )
         super().__init__(
             settings.app_id,
@@ -92,13 +109,28 @@ class PersonApp(LaneApp):
                 fetch_min_bytes=settings.fetch_min_bytes,
                 max_backlog=settings.lane_max_backlog,
             ),
+            recovery_settings=RecoverySettings(standby_share=settings.standby_share),
             producer=producer,
             writer=writer,
         )
         self.settings = settings
+        self._table_memory = TableMemory(
+            settings.table_memory_bytes,
+            write_buffer_bytes=settings.write_buffer_bytes,
+            open_files=settings.table_open_files,
+        )
         self.nc = Client()
-        self._ingress: list[IngressLane] = []
         self._letters = DeadLetters(self.nc, "person.dlq")
+        self._declared_routes = read_routes(
+            settings.routes_file or routes.PACKAGED,
+            routes.PACKAGED,
+            Limits(settings.partitions, routes.FED_TOPICS, routes.ROUTERS),
+        )
+        self.routes = self._routes()
+        self._reports = RouteReports(
+            self.nc, settings.app_id, f"{settings.http_host}:{settings.http_port}", self.routes.report
+        )
+        self._trimming: Trimming | None = None
         self._log = EventLog(self.nc)
         self.worker_tables = WorkerTables(
             partitions=settings.partitions,
@@ -106,6 +138,7 @@ class PersonApp(LaneApp):
             summary=SummaryTable(self._table(summary.NAME, summary.__doc__)),
             timeline=TimelineTable(self._table(timeline.NAME, timeline.__doc__)),
             outcomes=OutcomesTable(self._table(outcomes.NAME, outcomes.__doc__)),
+            quarantine=QuarantineTable(self._table(quarantine.NAME, quarantine.__doc__)),
             positions=AppliedPositions(),
             log=self._log,
             owned=lambda: self.lanes.partitions,
@@ -114,7 +147,16 @@ class PersonApp(LaneApp):
         self.queries = QueryService(self.nc, self.worker_tables, app_id=settings.app_id)
         self.lanes.on_started.append(self._partitions_started)
         self.lanes.on_stopping.append(self._partitions_stopping)
-        add_pages(self, self.nc, self.worker_tables)
+        self.metrics = WorkerMetrics()
+        for source in (
+            of_lanes(self.lanes.lanes),
+            of_tables(self.worker_tables),
+            of_dead_letters(self._letters.stored),
+            of_routes(self.routes.report),
+            of_recovery(lambda: self.tables.recovery.status()),
+        ):
+            self.metrics.add(source)
+        add_pages(self, self.nc, self.worker_tables, self.metrics)
 
     async def on_first_start(self) -> None:
         """Connect, create or check what must exist, and offer the queries, before Faust joins its group."""
@@ -124,6 +166,8 @@ class PersonApp(LaneApp):
             # One line for the operator instead of the stack of a service tree.
             sys.exit(f"person worker: {error}")
         await self.queries.start()
+        await self.routes.start()
+        await self._reports.start()
         await super().on_first_start()
 
     async def _connect(self) -> None:
@@ -131,17 +175,17 @@ class PersonApp(LaneApp):
         await connect(self.nc, self.settings.nats_url, name=name, on_closed=self._connection_closed)
         for declared in streams.streams(self.settings.partitions, self.settings.replicas):
             await ensure_stream(self.nc, declared)
-        for stream, consumer in streams.ingress_consumers(self.settings.partitions):
-            await ensure_consumer(self.nc, stream, consumer)
         await ensure_topics(self.settings.kafka_bootstrap, topics.declared_by(self.settings))
+        await self.routes.check()
         await self.lane_producer.start()
         await self.lane_writer.start()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
 
     async def on_stop(self) -> None:
-        """Withdraw the queries and disconnect after lanes and consumer have stopped."""
+        """Withdraw the queries and disconnect after routes, lanes and consumer have stopped."""
+        await self.routes.stop()
         await super().on_stop()
-        await self.queries.stop()
+        await asyncio.gather(self.queries.stop(), self._reports.stop())
         if self.nc.is_connected:
             # Outcomes that were published last leave before the connection does.
             with contextlib.suppress(NatsError):
@@ -161,34 +205,47 @@ class PersonApp(LaneApp):
             name,
             about=(about or "").partition("\n")[0],
             partitions=self.settings.partitions,
-            block_cache_bytes=self.settings.block_cache_bytes,
-            write_buffer_bytes=self.settings.write_buffer_bytes,
+            memory=self._table_memory,
         )
 
     def _declare_agents(self) -> None:
         tables = self.worker_tables
-        event_agents = [
+        wards = Quarantine(tables.quarantine)
+        max_row_bytes = self.settings.changelog_max_bytes // 2
+        event_agents: list[LaneAgent] = [
             FoldPersons(
-                tables.persons,
-                tables.positions,
-                self._log,
-                self._letters,
-                max_state_bytes=self.settings.changelog_max_bytes // 2,
+                tables.persons, tables.positions, self._log, self._letters, wards, max_state_bytes=max_row_bytes
             ),
-            ProjectSummary(tables.summary, self._letters),
-            ProjectTimeline(tables.timeline, self._log, self._letters),
+            ProjectSummary(tables.summary, wards, max_row_bytes=max_row_bytes),
+            ProjectTimeline(tables.timeline, self._log, wards, max_row_bytes=max_row_bytes),
+            # Behind all that may park somebody.
+            ParkPoison(tables.quarantine, self._letters),
         ]
-        command_agents = [
-            DecidePerson(
-                tables.outcomes,
-                tables.persons,
-                self.nc,
-                self._log,
-                self._letters,
-                remembered=self.settings.cached_persons,
-                # A command may bring a row near its bound; the fold then still has room for what grows without commands.
-                max_state_bytes=self.settings.changelog_max_bytes // 4,
-            )
+        decide_person = DecidePerson(
+            tables.outcomes,
+            tables.persons,
+            self.nc,
+            self._log,
+            self._letters,
+            tables.quarantine,
+            remembered=self.settings.cached_persons,
+            # A command may bring a row near its bound; the fold then still has room for what grows without commands.
+            max_state_bytes=self.settings.changelog_max_bytes // 4,
+        )
+        redriver = Redriver(
+            tables.quarantine,
+            self._log,
+            self._letters,
+            self._repeat,
+            # What it has appended may rest on the discarded event.
+            on_discarded=decide_person.forget,
+        )
+        self.operations = Operations(
+            self.nc, redriver, app_id=self.settings.app_id, agents=frozenset(agent.name for agent in event_agents)
+        )
+        command_agents: list[LaneAgent] = [
+            decide_person,
+            ExpireOutcomes(tables.outcomes, keep_s=self.settings.outcomes_keep_s),
         ]
         commands_per_cycle = min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)
         for topic, agents, max_batch, fold_ahead in (
@@ -205,44 +262,69 @@ class PersonApp(LaneApp):
     async def _partitions_started(self, partitions: frozenset[int]) -> None:
         for partition in partitions:
             self.worker_tables.load_position(partition)
+            self.worker_tables.quarantine.load(partition)
         await self._partitions_stopping(frozenset(range(self.settings.partitions)) - partitions)
-        await self.queries.own(partitions)
-        event_route = by_subject_tokens(partition=4, key=5)
-        lanes = [
-            self._ingress_lane(streams.EVENTS, streams.event_ingress(partition), topics.EVENTS, event_route)
-            for partition in partitions
-        ]
+        await asyncio.gather(self.queries.own(partitions), self.operations.own(partitions))
         if 0 in partitions:
-            route = command_router(
-                self.nc, self._letters, partitions=self.settings.partitions, max_bytes=self.settings.command_max_bytes
-            )
-            lanes.append(self._ingress_lane(streams.COMMANDS, streams.COMMAND_INGRESS, topics.COMMANDS, route))
-        for lane in lanes:
-            lane.start()
-        self._ingress = lanes
+            self._trimming = self._command_trimming()
+            self._trimming.start()
+        self.routes.own(partitions)
 
     async def _partitions_stopping(self, partitions: frozenset[int]) -> None:
-        lanes, self._ingress = self._ingress, []
-        await asyncio.gather(stop_all(lanes), self.queries.disown(partitions))
+        trimming, self._trimming = self._trimming, None
+        if trimming is not None:
+            await trimming.stop()
+        await asyncio.gather(self.routes.disown(), self.queries.disown(partitions), self.operations.disown(partitions))
 
-    def _ingress_lane(self, stream: str, consumer: str, topic: str, route: Router) -> IngressLane:
-        declared = streams.ingress_consumer(self.settings.partitions, consumer)
-        return IngressLane(
+    def _command_trimming(self) -> Trimming:
+        return Trimming(
             self.nc,
-            stream=stream,
-            consumer=consumer,
-            topic=topic,
-            route=route,
-            write=self._write,
-            batch=self.settings.ingress_batch,
-            ensure=functools.partial(ensure_consumer, self.nc, stream, declared),
+            self.settings.kafka_bootstrap,
+            ProcessedLog(
+                streams.COMMANDS,
+                consumer_feeding(self._declared_routes, topics.COMMANDS),
+                topics.COMMANDS,
+                self.settings.partitions,
+                self.settings.app_id,
+            ),
+            keep_s=self.settings.commands_keep_s,
+            interval_s=self.settings.commands_trim_interval_s,
         )
 
+    def _routes(self) -> RunningRoutes:
+        settings = self.settings
+        return RunningRoutes(
+            self.nc,
+            self._declared_routes,
+            Installation(settings.app_id, settings.kafka_bootstrap, settings.partitions, settings.session_timeout_s),
+            self._letters,
+            write=self._write,
+            routers={
+                routes.ADMIT_COMMAND: command_router(
+                    self.nc, self._letters, partitions=settings.partitions, max_bytes=settings.command_max_bytes
+                )
+            },
+        )
+
+    async def _repeat(self, partition: int, records: Sequence[Record], prepare: Callable[[Batch], None]) -> Batch:
+        lane = self.lanes.lane(topics.EVENTS, partition)
+        if lane is None:
+            raise LookupError(f"no lane for partition {partition}")
+        return await lane.repeat(records, prepare)
+
     async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
+        if not self.lanes.runs(topic):
+            await self.lane_writer.write(
+                OutgoingBatch(topic, partition, [OutgoingRecord(*record) for record in records])
+                for partition, records in by_partition.items()
+            )
+            return
         await self.lanes.write(
             topic,
             {
-                partition: [Record(-1, one.key, one.value, dict(one.headers), one.timestamp_ms) for one in records]
+                partition: [
+                    Record(-1, one.key or b"", one.value or b"", dict(one.headers), one.timestamp_ms) for one in records
+                ]
                 for partition, records in by_partition.items()
             },
         )

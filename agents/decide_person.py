@@ -1,12 +1,14 @@
 """Agent decide_person: person.commands to events, by one conditional atomic append per cycle, and table `outcomes`.
 
 Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
-announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event."""
+announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event. A
+person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,8 @@ from dataclasses import dataclass, field
 from nats.aio.client import Client
 
 from agents.containment import TRANSIENT
+from agents.fold_persons import FoldPersons
+from agents.folding import newest
 from agents.reading import EventLog, dead_letter
 from agents.replies import REPLY_TO, announce
 from bridge import headers
@@ -35,6 +39,7 @@ from lanes.table import TableView
 from tables import outcomes
 from tables.outcomes import OutcomeRow, OutcomesTable
 from tables.persons import PersonRow, PersonsTable
+from tables.quarantine import QuarantineTable
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +73,10 @@ class PersonWork:
     """An append was refused: somebody knew more."""
 
 
+class UnknownStateError(Exception):
+    """The stream holds an event of the person that cannot be folded."""
+
+
 class DecidePerson(LaneAgent):
     """Decides each command on the table state plus what this lane has appended and the table has not folded yet."""
 
@@ -80,6 +89,7 @@ class DecidePerson(LaneAgent):
         nc: Client,
         log: EventLog,
         letters: DeadLetters,
+        quarantine: QuarantineTable,
         *,
         remembered: int,
         max_state_bytes: int,
@@ -90,6 +100,7 @@ class DecidePerson(LaneAgent):
         self._nc = nc
         self._log = log
         self._letters = letters
+        self._quarantine = quarantine
         self._remembered = remembered
         self._max_state_bytes = max_state_bytes
         self._appended: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
@@ -122,17 +133,22 @@ class DecidePerson(LaneAgent):
                 del pending[one.command_id]
                 continue
             person_id = one.command.person_id
+            if self._quarantine.read(batch.partition, FoldPersons.name, person_id).parked is not None:
+                self._appended.pop((batch.partition, person_id), None)
+                one.outcome = _in_quarantine(one, person_id)
+                continue
             if person_id not in work:
                 work[person_id] = PersonWork(self._known(batch.partition, person_id))
             work[person_id].commands.append(one)
 
         await self._decide_and_append(batch.partition, list(work.values()))
 
+        decided_ms = int(time.time() * 1000)
         for one in pending.values():
             assert one.outcome is not None
             message = one.outcome.to_bytes()
             if one.outcome.status != "failed":
-                outcomes.stage(view, one.command_id, OutcomeRow(one.digest, message), one.record.timestamp_ms)
+                outcomes.stage(view, one.command_id, OutcomeRow(one.digest, message), decided_ms)
             announce.append((one.record, one.command_id, message))
         for record, command_id, digest in repeated:
             await self._repeat(view, record, command_id, digest, announce)
@@ -180,19 +196,24 @@ class DecidePerson(LaneAgent):
         """
         try:
             if work.outdated:
-                work.row = await self._reread(work.row)
+                work.row = await self._reread(partition, work.row)
             decided = _decide_all(work, self._max_state_bytes)
             if any(pending.outcome is not None for pending in work.commands):
-                newest = await self._reread(work.row)
-                if newest is not work.row:
-                    work.row = newest
+                row = await self._reread(partition, work.row)
+                if row is not work.row:
+                    work.row = row
                     decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
                 pending.outcome = await self._recorded_outcome(partition, work.row, pending)
         except TRANSIENT:
             raise
+        except UnknownStateError:
+            # fold_persons meets the same event and parks the person; an operator hears of it there.
+            for pending in work.commands:
+                pending.events, pending.outcome = (), _in_quarantine(pending, work.row.person.person_id)
+            return work.row, []
         except Exception as error:
-            # A defect, or a stored event that cannot be read: this person's commands fail, the neighbours go on.
+            # A defect: this person's commands fail, the neighbours go on.
             logger.error("the commands of a person could not be decided: %s", stack_of(error))
             for pending in work.commands:
                 await dead_letter(self._letters, self.name, pending.record, "handler_failed", type(error).__name__)
@@ -216,19 +237,23 @@ class DecidePerson(LaneAgent):
                     Position(stream_sequence=stream_sequence, partition=partition),
                 )
 
-    async def _reread(self, row: PersonRow) -> PersonRow:
-        async for event, position in self._log.events(row.person.person_id, after=row.stream_sequence):
-            row = PersonRow(apply(row.person, event), position)
-        return row
+    async def _reread(self, partition: int, row: PersonRow) -> PersonRow:
+        discarded = self._quarantine.read(partition, FoldPersons.name, row.person.person_id).discarded
+        try:
+            return await newest(self._log, row, discarded)
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            raise UnknownStateError from error
 
     async def _recorded_outcome(self, partition: int, row: PersonRow, pending: Pending) -> Outcome:
         """The accepted outcome of a command whose events are in the stream although its outcome row is not."""
         found = []
         last = 0
-        async for event, position in self._log.events(row.person.person_id):
-            if event.causationid == pending.command_id:
-                found.append(event)
-                last = position
+        async for arrival in self._log.arrivals(row.person.person_id):
+            if arrival.event is not None and arrival.event.causationid == pending.command_id:
+                found.append(arrival.event)
+                last = arrival.stream_sequence
         return Outcome.accepted(
             pending.command_id,
             row.person.person_id,
@@ -257,6 +282,15 @@ class DecidePerson(LaneAgent):
         refused = Refused("invalid_command", reason, field="id", rule="unique")
         # Only to this sender: under the command id stands the outcome of the first content.
         announce.append((record, "", Outcome.refused(refused, command_id=command_id).to_bytes()))
+
+
+def _in_quarantine(pending: Pending, person_id: str) -> Outcome:
+    return Outcome.failed(
+        "unavailable",
+        command_id=pending.command_id,
+        person_id=person_id,
+        reason="an event of the person is in quarantine",
+    )
 
 
 def _read(record: Record) -> Command:

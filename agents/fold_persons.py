@@ -4,23 +4,45 @@ Guarantee: every event of a person is applied once, in order of its sequence; a 
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from agents.containment import contained
-from agents.reading import EventLog, StoredEvent, dead_letter, decoded
+from agents.containment import is_transient
+from agents.folding import folded
+from agents.quarantine import Quarantine, Ward
+from agents.reading import Arrival, EventLog, dead_letter, decoded, marked
 from bridge.dead_letters import DeadLetters
-from domain.evolve import SequenceGap, apply
+from domain.evolve import SequenceGap
 from lanes.agent import Batch, LaneAgent
+from lanes.table import TableView
 from tables import persons, position
+from tables import quarantine as quarantine_table
 from tables.persons import PersonRow, PersonsTable
 from tables.position import AppliedPositions
 
 
+class Step(NamedTuple):
+    """An event that this cycle applied, and the row behind it."""
+
+    arrival: Arrival
+    row: PersonRow
+
+
+class Fold(NamedTuple):
+    """How far the events of a person could be folded: the steps, the events that follow them, and why the first of those failed."""
+
+    person_id: str
+    steps: Sequence[Step]
+    waiting: Sequence[Arrival] = ()
+    error: Exception | None = None
+
+
 class FoldedPerson(NamedTuple):
-    """A person that a cycle touched; `changed` is False when all its events were duplicates."""
+    """A person that a cycle touched: its row now, and the steps to it; no steps when all its events were duplicates or wait."""
 
     row: PersonRow
-    changed: bool
+    steps: Sequence[Step]
 
 
 class FoldPersons(LaneAgent):
@@ -34,6 +56,7 @@ class FoldPersons(LaneAgent):
         positions: AppliedPositions,
         log: EventLog,
         letters: DeadLetters,
+        quarantine: Quarantine,
         *,
         max_state_bytes: int,
     ) -> None:
@@ -43,26 +66,26 @@ class FoldPersons(LaneAgent):
         self._positions = positions
         self._log = log
         self._letters = letters
+        self._quarantine = quarantine
 
     async def process(self, batch: Batch) -> None:
-        """Fold each person's events; persons that cannot be folded are left as they are, their events dead-lettered."""
+        """Fold each person's events; a person whose event fails keeps the state before it, and is parked from there on."""
         view = batch.view(self._table.table)
+        ward = self._quarantine.ward(batch, self.name)
         events = decoded(batch)
-        for record, error in events.unreadable:
+        for record, error in events.unplaced:
             await dead_letter(self._letters, self.name, record, error.cause, error.reason)
-        folded = folded_persons(batch)
-        for person_id, stored in events.by_person.items():
+        touched = folded_persons(batch)
+        for person_id, arrivals in events.by_person.items():
             before = self._table.read(batch.partition, person_id)
-            after = await self._fold(before, stored)
-            folded[person_id] = FoldedPerson(before, False)
-            async with contained(self._letters, self.name, stored[-1].record):
-                if after is not before:
-                    persons.stage(view, after, self._max_state_bytes)
-                folded[person_id] = FoldedPerson(after, after is not before)
+            fold = await self._fold(ward, before, ward.admit(person_id, arrivals))
+            steps = self._stage(view, ward, fold)
+            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps)
         if events.last_stream_sequence > self._positions.applied(batch.partition):
-            # In every table of the lane: after a crash between two of them the slower one tells how far all are.
+            # In every model of the lane: after a crash between two of them the slower one tells how far all are.
             for of_table in batch.views():
-                position.stage(of_table, events.last_stream_sequence)
+                if of_table.table.name != quarantine_table.NAME:
+                    position.stage(of_table, events.last_stream_sequence)
 
     async def committed(self, batch: Batch) -> None:
         """Keep the new states decoded and let readers of their own writes go on."""
@@ -74,25 +97,56 @@ class FoldPersons(LaneAgent):
         """Drop decoded states."""
         self._table.forget(partition)
 
-    async def _fold(self, row: PersonRow, stored: list[StoredEvent]) -> PersonRow:
-        for event, stream_sequence, record in stored:
-            async with contained(self._letters, self.name, record):
-                try:
-                    person = apply(row.person, event)
-                except SequenceGap:
-                    row = await self._healed(row, stream_sequence)
-                else:
-                    if person is not row.person:
-                        row = PersonRow(person, stream_sequence)
-        return row
+    async def _fold(self, ward: Ward, row: PersonRow, arrivals: Sequence[Arrival]) -> Fold:
+        steps: list[Step] = []
+        waiting = deque(arrivals)
+        healed = False
+        while waiting:
+            try:
+                after = folded(row, waiting[0])
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                if healed or not isinstance(error, SequenceGap):
+                    return Fold(row.person.person_id, steps, list(waiting), error)
+                healed = True
+                waiting.extendleft(reversed(await self._missing(ward, row, waiting[0])))
+                continue
+            arrival = waiting.popleft()
+            if after is not row:
+                row = after
+                steps.append(Step(arrival, row))
+        return Fold(row.person.person_id, steps)
 
-    async def _healed(self, row: PersonRow, stream_sequence: int) -> PersonRow:
-        """The row with everything that the stream holds up to a sequence; raises when that cannot be folded either."""
-        async for event, stored_at in self._log.events(row.person.person_id, after=row.stream_sequence):
-            if stored_at > stream_sequence:
+    async def _missing(self, ward: Ward, row: PersonRow, before: Arrival) -> Sequence[Arrival]:
+        """What the stream holds between a row and an event."""
+        person_id = row.person.person_id
+        found: list[Arrival] = []
+        async for arrival in self._log.arrivals(person_id, after=row.stream_sequence):
+            if arrival.stream_sequence >= before.stream_sequence:
                 break
-            row = PersonRow(apply(row.person, event), stored_at)
-        return row
+            found.append(arrival)
+        return marked(found, ward.discarded(person_id))
+
+    def _stage(self, view: TableView, ward: Ward, fold: Fold) -> Sequence[Step]:
+        """Stage the last step that fits a row and park what comes behind it; returns the steps up to the staged one."""
+        _, steps, waiting, error = fold
+        if steps and self._refusal(view, steps[-1]) is not None:
+            fitting = 0
+            while (refusal := self._refusal(view, steps[fitting])) is None:
+                fitting += 1
+            waiting, error = [*(step.arrival for step in steps[fitting:]), *waiting], refusal
+            steps = steps[:fitting]
+        if error is not None:
+            ward.park(fold.person_id, waiting, error)
+        return steps
+
+    def _refusal(self, view: TableView, step: Step) -> Exception | None:
+        try:
+            persons.stage(view, step.row, self._max_state_bytes)
+        except Exception as error:
+            return error
+        return None
 
 
 def folded_persons(batch: Batch) -> dict[str, FoldedPerson]:

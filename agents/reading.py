@@ -1,10 +1,11 @@
 """What all agents on person.events share: a cycle's records decoded once and grouped by person, and holes healed from JetStream.
 
-Guarantee: events of a person keep their order; a record that cannot be read is dead-lettered and holds back nobody else."""
+Guarantee: events of a person keep their order, those that cannot be read among them, so that they can stop that person and nobody
+else."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from nats.aio.client import Client
@@ -13,31 +14,51 @@ from bridge import headers, read
 from bridge.dead_letters import DeadLetter, DeadLetters
 from config.streams import EVENTS
 from domain.events import Event, Undecodable, read_event
+from domain.ids import is_person_id
 from domain.subjects import person_filter
 from lanes.agent import Batch
 from lanes.record import Record
+from tables.quarantine import Discarded
 
 
-class StoredEvent(NamedTuple):
-    """An event and its place in the stream."""
+class Arrival(NamedTuple):
+    """A stored event of a person, read or not: exactly one of `event` and `error` is there."""
 
-    event: Event
     stream_sequence: int
     record: Record
+    event: Event | None
+    error: Undecodable | None = None
+    discarded: Discarded | None = None
+    """An operator took it out of the way of the agent that gets it."""
+
+    def read(self) -> Event:
+        """The event; raises Undecodable when the bytes are none."""
+        if self.event is None:
+            assert self.error is not None
+            raise self.error
+        return self.event
 
 
-class UnreadableRecord(NamedTuple):
-    """A record that is no event of the catalogue."""
+def marked(arrivals: Sequence[Arrival], discarded: Sequence[Discarded]) -> Sequence[Arrival]:
+    """The same arrivals, each discarded one with its mark."""
+    if not discarded:
+        return arrivals
+    marks = {one.stream_sequence: one for one in discarded}
+    return [one._replace(discarded=marks.get(one.stream_sequence)) for one in arrivals]
+
+
+class UnplacedRecord(NamedTuple):
+    """A record that belongs to no person: its coordinates are missing or name none."""
 
     record: Record
     error: Undecodable
 
 
 class DecodedBatch(NamedTuple):
-    """The records of a cycle by person, the unreadable ones, and the last stream sequence among them."""
+    """The records of a cycle by person, those of nobody, and the last stream sequence among them."""
 
-    by_person: Mapping[str, list[StoredEvent]]
-    unreadable: list[UnreadableRecord]
+    by_person: Mapping[str, list[Arrival]]
+    unplaced: list[UnplacedRecord]
     last_stream_sequence: int
 
 
@@ -47,22 +68,31 @@ def decoded(batch: Batch) -> DecodedBatch:
 
 
 def _decode(batch: Batch) -> DecodedBatch:
-    by_person: dict[str, list[StoredEvent]] = {}
-    unreadable: list[UnreadableRecord] = []
+    by_person: dict[str, list[Arrival]] = {}
+    unplaced: list[UnplacedRecord] = []
     last = 0
     for record in batch.records:
         try:
             subject, stream_sequence = headers.source(record.headers)
-            last = max(last, stream_sequence)
-            event = read_event(record.value, subject=subject)
         except headers.NotCarriedError as error:
-            unreadable.append(UnreadableRecord(record, Undecodable("undecodable", str(error))))
+            unplaced.append(UnplacedRecord(record, Undecodable("undecodable", str(error))))
             continue
+        last = max(last, stream_sequence)
+        try:
+            arrival = Arrival(stream_sequence, record, event := read_event(record.value, subject=subject))
+            person_id = event.person_id
         except Undecodable as error:
-            unreadable.append(UnreadableRecord(record, error))
-            continue
-        by_person.setdefault(event.person_id, []).append(StoredEvent(event, stream_sequence, record))
-    return DecodedBatch(by_person, unreadable, last)
+            arrival = Arrival(stream_sequence, record, None, error)
+            person_id = subject.rpartition(".")[2]
+            if not is_person_id(person_id):
+                unplaced.append(UnplacedRecord(record, error))
+                continue
+        arrivals = by_person.get(person_id)
+        if arrivals is None:
+            by_person[person_id] = [arrival]
+        else:
+            arrivals.append(arrival)
+    return DecodedBatch(by_person, unplaced, last)
 
 
 class EventLog:
@@ -73,20 +103,39 @@ class EventLog:
 
     async def events(self, person_id: str, *, after: int = 0) -> AsyncIterator[tuple[Event, int]]:
         """Events of a person with a stream sequence above `after`; raises Undecodable for one that cannot be read."""
+        async for arrival in self.arrivals(person_id, after=after):
+            yield arrival.read(), arrival.stream_sequence
+
+    async def arrivals(self, person_id: str, *, after: int = 0) -> AsyncIterator[Arrival]:
+        """What the stream holds of a person above a stream sequence, as the lane would get it."""
         async for message in read.messages(self._nc, EVENTS, person_filter(person_id), after=after):
-            yield read_event(message.data, subject=message.subject), message.stream_sequence
+            carried = {
+                headers.STREAM: EVENTS.encode(),
+                headers.SUBJECT: message.subject.encode(),
+                headers.SEQUENCE: str(message.stream_sequence).encode(),
+            }
+            record = Record(-1, person_id.encode(), message.data, carried, 0)
+            try:
+                event = read_event(message.data, subject=message.subject)
+            except Undecodable as error:
+                yield Arrival(message.stream_sequence, record, None, error)
+            else:
+                yield Arrival(message.stream_sequence, record, event)
+
+
+def letter_of(agent: str, record: Record, cause: str, reason: str) -> DeadLetter:
+    """A record of a lane as a dead letter of an agent."""
+    return DeadLetter(
+        consumer=agent,
+        source=record.headers.get(headers.STREAM, b"kafka").decode(errors="replace"),
+        sequence=headers.sequence_or(record.headers, record.offset),
+        subject=record.headers.get(headers.SUBJECT, b"").decode(errors="replace"),
+        cause=cause,
+        reason=reason,
+        data=record.value,
+    )
 
 
 async def dead_letter(letters: DeadLetters, agent: str, record: Record, cause: str, reason: str) -> None:
     """Store a record of a lane in the dead letters of an agent."""
-    await letters.store(
-        DeadLetter(
-            consumer=agent,
-            source=record.headers.get(headers.STREAM, b"kafka").decode(errors="replace"),
-            sequence=headers.sequence_or(record.headers, record.offset),
-            subject=record.headers.get(headers.SUBJECT, b"").decode(errors="replace"),
-            cause=cause,
-            reason=reason,
-            data=record.value,
-        )
-    )
+    await letters.store(letter_of(agent, record, cause, reason))

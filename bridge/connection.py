@@ -17,7 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 async def connect(nc: Client, url: str, *, name: str, on_closed: Callable[[], None] | None = None) -> None:
-    """Connect a client; raises BridgeError with what to do when no server answers.
+    """Connect a client to the server or, for several addresses separated by commas, to one server of the cluster.
+
+    Raises BridgeError with what to do when no server answers.
 
     `on_closed` is called when the connection ends for good, which reconnecting cannot mend (a protocol violation).
     """
@@ -33,7 +35,7 @@ async def connect(nc: Client, url: str, *, name: str, on_closed: Callable[[], No
 
     try:
         await nc.connect(
-            url,
+            [address.strip() for address in url.split(",")],
             name=name,
             connect_timeout=5,
             max_reconnect_attempts=1,

@@ -1,6 +1,4 @@
-"""The header policy of ingress: which facts of a JetStream message travel as Kafka headers, and under which names.
-
-Guarantee: reserved `Nats-*` headers never pass as they are, so nothing that is sent back to JetStream is executed as a command."""
+"""The place of a carried message in JetStream, as headers of its Kafka record: written by ingress, read by the lanes."""
 
 from __future__ import annotations
 
@@ -16,19 +14,14 @@ STORED = "nats-timestamp"
 """Storage time in nanoseconds since the epoch, decimal."""
 
 
-def kafka_headers(stream: str, delivery: Delivery) -> list[tuple[str, bytes]]:
-    """Coordinates of the source plus every user header with its name in lower case."""
-    headers = [
-        (STREAM, stream.encode()),
+def coordinates(stream: bytes, delivery: Delivery) -> list[tuple[str, bytes]]:
+    """Where a message is stored: stream, subject, sequence and time."""
+    return [
+        (STREAM, stream),
         (SUBJECT, delivery.subject.encode()),
-        (SEQUENCE, str(delivery.stream_sequence).encode()),
-        (STORED, str(delivery.stored_ns).encode()),
+        (SEQUENCE, b"%d" % delivery.stream_sequence),
+        (STORED, b"%d" % delivery.stored_ns),
     ]
-    for name, value in delivery.headers.items():
-        lowered = name.lower()
-        if not lowered.startswith("nats-"):
-            headers.append((lowered, value.encode()))
-    return headers
 
 
 class NotCarriedError(Exception):

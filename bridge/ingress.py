@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bridge.headers import kafka_headers
-from bridge.jetstream import Delivery, OrderedPull
+from bridge.errors import BridgeError, UnmappableError
+from bridge.header_names import TOMBSTONE
+from bridge.jetstream import PULL_MAX_BYTES, Delivery, OrderedPull
+from bridge.rate import Rate
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +28,17 @@ IDLE_WAIT_S = 0.5
 
 
 class Destination(NamedTuple):
-    """Where a message goes: the Kafka partition and record key."""
+    """Where a message goes: the Kafka partition and record key, None for a record without a key."""
 
     partition: int
-    key: bytes
+    key: bytes | None
 
 
 class KafkaRecord(NamedTuple):
-    """A record ready for Kafka."""
+    """A record ready for Kafka; a `value` of None is a tombstone."""
 
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     timestamp_ms: int
     headers: Sequence[tuple[str, bytes]]
 
@@ -48,8 +50,14 @@ class KafkaWriter(Protocol):
         """Return once all in-sync replicas have every record; raise when one may be missing."""
 
 
-Router = Callable[[Delivery], Awaitable[Destination | None]]
+Router = Callable[[Delivery], Destination | Awaitable[Destination | None] | None]
 """Says where a message goes. None: it was disposed of (answered, dead-lettered) durably and may be acknowledged."""
+
+Headers = Callable[[Delivery], "list[tuple[str, bytes]] | None"]
+"""The headers of a record, or None for a message that must not be carried again."""
+
+Reject = Callable[[Delivery, UnmappableError], Awaitable[None]]
+"""Stores a message that can never be carried durably elsewhere."""
 
 
 class IngressLane:
@@ -63,22 +71,34 @@ class IngressLane:
         consumer: str,
         topic: str,
         route: Router,
+        headers: Headers,
+        reject: Reject,
         write: KafkaWriter,
         batch: int,
         ensure: Callable[[], Awaitable[None]],
+        max_bytes: int = PULL_MAX_BYTES,
     ) -> None:
         self.name = consumer
         self.carried = 0
+        self.rejected = 0
+        self.looped = 0
         self.last_error: str | None = None
+        self.rate = Rate()
         self._topic = topic
-        self._stream = stream
         self._route = route
+        self._headers = headers
+        self._reject = reject
         self._write = write
         self._ensure = ensure
-        self._pull = OrderedPull(nc, stream, consumer, batch=batch)
+        self._pull = OrderedPull(nc, stream, consumer, batch=batch, max_bytes=max_bytes)
         self._to_acknowledge: Delivery | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def most_held(self) -> int:
+        """The most messages that were in memory at once."""
+        return self._pull.most_held
 
     def start(self) -> None:
         """Begin carrying."""
@@ -117,7 +137,7 @@ class IngressLane:
                 # Whatever it was, the way on is the same; giving up would stop the partition in silence.
                 if self._stopping:
                     return
-                self.last_error = type(error).__name__
+                self.last_error = str(error) if isinstance(error, BridgeError) else type(error).__name__
                 logger.warning(
                     "ingress %s stopped (%s) and resumes in order in %.1f s", self.name, self.last_error, backoff
                 )
@@ -131,18 +151,24 @@ class IngressLane:
     async def _carry(self, deliveries: Sequence[Delivery]) -> None:
         by_partition: dict[int, list[KafkaRecord]] = {}
         for delivery in deliveries:
-            destination = await self._route(delivery)
-            if destination is not None:
-                record = KafkaRecord(
-                    destination.key,
-                    delivery.data,
-                    delivery.stored_ns // 1_000_000,
-                    kafka_headers(self._stream, delivery),
-                )
-                by_partition.setdefault(destination.partition, []).append(record)
+            try:
+                destination: Any = self._route(delivery)
+                if destination is not None and type(destination) is not Destination:
+                    destination = await destination
+                headers = self._headers(delivery) if destination is not None else None
+            except UnmappableError as error:
+                await self._reject(delivery, error)
+                self.rejected += 1
+                continue
+            if headers is None:
+                self.looped += destination is not None
+                continue
+            record = KafkaRecord(destination.key, _value(delivery), delivery.stored_ns // 1_000_000, headers)
+            by_partition.setdefault(destination.partition, []).append(record)
         if by_partition:
             await self._write(self._topic, by_partition)
         self.carried += len(deliveries)
+        self.rate.add(len(deliveries))
         self._to_acknowledge = deliveries[-1]
 
     async def _acknowledge_periodically(self) -> None:
@@ -168,3 +194,10 @@ class IngressLane:
 async def stop_all(lanes: Iterable[IngressLane]) -> None:
     """Stop several lanes at once."""
     await asyncio.gather(*(lane.stop() for lane in lanes))
+
+
+def _value(delivery: Delivery) -> bytes | None:
+    """The body, or None for what egress marked as a tombstone."""
+    if not delivery.data and delivery.headers and delivery.headers.get(TOMBSTONE) == "true":
+        return None
+    return delivery.data

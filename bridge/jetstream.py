@@ -10,15 +10,14 @@ import json
 import logging
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from bridge.errors import BridgeError
+from bridge.raw_delivery import forget_raw, parse_headers, subscribe_raw
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +51,7 @@ async def api(nc: Client, subject: str, body: object = None, *, timeout_s: float
     return answer
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One stored message as a consumer delivers it. `stored_ns` is the storage time in nanoseconds since the epoch."""
 
     subject: str
@@ -67,18 +65,28 @@ class Delivery:
     """Which reset of the consumer it followed; consumer sequences begin anew with each."""
 
 
-def read_delivery(message: Msg, reset: int = 0) -> Delivery:
+class Arrived(NamedTuple):
+    """A message as it came."""
+
+    subject: bytes
+    reply: bytes
+    data: bytes
+    headers: bytes | None
+
+
+def read_delivery(arrived: Arrived, reset: int = 0) -> Delivery:
     """Parse the acknowledgement subject (9 tokens before server 2.11's domain form, 11 or more with it)."""
-    tokens = message.reply.split(".")
+    reply = arrived.reply.decode()
+    tokens = reply.split(".")
     shift = 0 if len(tokens) == 9 else 2
     return Delivery(
-        message.subject,
-        message.data,
-        message.headers or {},
+        arrived.subject.decode(),
+        arrived.data,
+        parse_headers(arrived.headers),
         int(tokens[5 + shift]),
         int(tokens[6 + shift]),
         int(tokens[7 + shift]),
-        message.reply,
+        reply,
         reset,
     )
 
@@ -86,12 +94,14 @@ def read_delivery(message: Msg, reset: int = 0) -> Delivery:
 class OrderedPull:
     """Reads one durable pull consumer whose `ack_policy` is `all`."""
 
-    def __init__(self, nc: Client, stream: str, consumer: str, *, batch: int) -> None:
+    def __init__(self, nc: Client, stream: str, consumer: str, *, batch: int, max_bytes: int = PULL_MAX_BYTES) -> None:
+        self.most_held = 0
         self._nc = nc
         self._stream = stream
         self._consumer = consumer
         self._batch = batch
-        self._arrived: deque[Msg] = deque()
+        self._max_bytes = max_bytes
+        self._arrived: deque[Arrived] = deque()
         self._wake = asyncio.Event()
         self._subscription: Subscription | None = None
         self._expected = 1
@@ -115,7 +125,7 @@ class OrderedPull:
         self._failure = None
         self._outstanding = 0
         self._connection_generation = self._nc.stats["reconnects"]
-        self._subscription = await self._nc.subscribe(self._nc.new_inbox(), cb=self._on_message)
+        self._subscription = await subscribe_raw(self._nc, self._nc.new_inbox(), self._on_message)
         await self._ask()
 
     async def stop(self) -> None:
@@ -137,6 +147,7 @@ class OrderedPull:
             # Deliveries in flight during the disconnect are lost; order is only kept by starting over.
             await self.start()
             return []
+        self.most_held = max(self.most_held, len(self._arrived))
         deliveries: list[Delivery] = []
         while self._arrived:
             delivery = read_delivery(self._arrived.popleft(), self._resets)
@@ -171,17 +182,18 @@ class OrderedPull:
             if delivery.reset == self._resets:
                 await self._nc.request(delivery.ack_subject, b"+ACK", timeout=5)
 
-    async def _on_message(self, message: Msg) -> None:
-        if message.reply.startswith("$JS.ACK."):
+    def _on_message(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        if reply.startswith(b"$JS.ACK."):
             self._outstanding -= 1
-            self._arrived.append(message)
+            self._arrived.append(Arrived(subject, reply, data, headers))
         else:
             self._outstanding = 0
-            status = (message.headers or {}).get("Status", "")
-            description = (message.headers or {}).get("Description", "")
+            found = parse_headers(headers)
+            status, description = found.get("Status", ""), found.get("Description", "")
             if status not in ENDED_STATUSES and description.lower() not in ENDED_DESCRIPTIONS:
                 self._failure = f"{status} {description}".strip()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     async def _ask_when_low(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -192,7 +204,7 @@ class OrderedPull:
         assert self._subscription is not None
         self._asked_at = asyncio.get_running_loop().time()
         self._outstanding = self._batch
-        request = {"batch": self._batch, "max_bytes": PULL_MAX_BYTES, "expires": int(PULL_EXPIRES_S * 1e9)}
+        request = {"batch": self._batch, "max_bytes": self._max_bytes, "expires": int(PULL_EXPIRES_S * 1e9)}
         await self._nc.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
             json.dumps(request).encode(),
@@ -201,6 +213,8 @@ class OrderedPull:
 
     async def _detach(self) -> None:
         subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            forget_raw(self._nc, subscription)
         if subscription is not None and not self._nc.is_closed:
             try:
                 await subscription.unsubscribe()

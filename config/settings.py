@@ -13,7 +13,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PERSON_", extra="ignore", frozen=True)
 
-    nats_url: str = Field("nats://127.0.0.1:4222", description="Address of the NATS server or cluster.")
+    nats_url: str = Field("nats://127.0.0.1:4222", description="Addresses of the NATS servers, comma separated.")
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092", description="Bootstrap addresses of the Kafka cluster, comma separated."
     )
@@ -22,12 +22,18 @@ class Settings(BaseSettings):
         8, ge=1, le=1024, description="Partitions of every stream and topic; fixed for the life of a stream."
     )
     replicas: int = Field(
-        1, ge=1, le=5, description="Replicas of streams and topics; 1 in the embedded stack, 3 in production."
+        1,
+        ge=1,
+        le=5,
+        description="Replicas of streams and topics; 1 with one embedded node, 3 with three and in production.",
     )
     data_dir: Path = Field(Path("build/worker"), description="Folder of this worker's RocksDB tables; one per worker.")
     http_host: str = Field("127.0.0.1", description="Host of the worker's HTTP pages and its address within the group.")
     http_port: int = Field(6066, ge=1, le=65535, description="Port of the worker's HTTP pages; one per worker.")
     standby_replicas: int = Field(1, ge=0, description="Workers that keep a warm copy of a table partition.")
+    standby_share: float = Field(
+        0.3, gt=0, le=1, description="Share of a serving worker's time that its standby replicas may take."
+    )
     session_timeout_s: float = Field(
         5.0, ge=1, description="A worker that is silent for this long loses its partitions."
     )
@@ -36,11 +42,36 @@ class Settings(BaseSettings):
     fetch_min_bytes: int = Field(1 << 20, ge=1, description="Data for which a waiting Kafka fetch returns early.")
     lane_max_batch: int = Field(500, ge=1, le=900, description="Records that one lane cycle takes at most.")
     lane_max_backlog: int = Field(20_000, ge=1, description="Records that a lane holds before its partition is paused.")
-    ingress_batch: int = Field(1000, ge=1, description="Messages that one JetStream pull asks for.")
+    routes_file: Path | None = Field(
+        None, description="File of the bridge's routes; the packaged `config/routes.toml` if it is not set."
+    )
     cached_persons: int = Field(20_000, ge=0, description="Persons kept decoded in memory per worker.")
-    block_cache_bytes: int = Field(16 << 20, ge=1 << 20, description="RocksDB block cache per table partition.")
-    write_buffer_bytes: int = Field(8 << 20, ge=1 << 20, description="RocksDB write buffer per table partition.")
+    table_memory_bytes: int = Field(
+        256 << 20,
+        ge=16 << 20,
+        description="RocksDB memory of all tables of a worker together: cached blocks, indexes, filters and write buffers.",
+    )
+    write_buffer_bytes: int = Field(
+        8 << 20,
+        ge=1 << 20,
+        description="RocksDB write buffer per table partition; all of them together take at most half of PERSON_TABLE_MEMORY_BYTES.",
+    )
+    table_open_files: int = Field(64, ge=20, description="Files that RocksDB keeps open per table partition.")
     command_max_bytes: int = Field(1 << 20, ge=1024, description="Largest command that is accepted.")
+    commands_keep_s: float = Field(
+        12 * 3600.0,
+        ge=0,
+        le=23 * 3600.0,
+        description="How long a processed command stays readable in its stream and topic; at most 23 hours, so that it is gone within 24.",
+    )
+    commands_trim_interval_s: float = Field(
+        60.0, gt=0, le=1800, description="How often processed commands are trimmed."
+    )
+    outcomes_keep_s: float = Field(
+        7 * 86_400.0,
+        ge=86_400.0,
+        description="How long the outcome of a command stays readable; longer than any log keeps the command.",
+    )
     changelog_max_bytes: int = Field(
         8 << 20, ge=1 << 20, description="Largest record of a topic; bounds the state of one person."
     )

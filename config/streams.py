@@ -7,7 +7,6 @@ from typing import Any
 EVENTS = "PERSON_EVENTS"
 COMMANDS = "PERSON_COMMANDS"
 DEAD_LETTERS = "PERSON_DLQ"
-COMMAND_INGRESS = "ingress-commands"
 
 SECOND_NS = 1_000_000_000
 
@@ -58,35 +57,3 @@ def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
             "allow_direct": True,
         },
     ]
-
-
-def event_ingress(partition: int) -> str:
-    """Name of the consumer that feeds one partition of person.events."""
-    return f"ingress-events-{partition}"
-
-
-def ingress_consumers(partitions: int) -> list[tuple[str, dict[str, Any]]]:
-    """Pairs of stream name and durable consumer configuration that feed Kafka."""
-    common = {
-        "deliver_policy": "all",
-        "ack_policy": "all",
-        # Redelivery behind a running reader would break order; a reader that dies is replaced by a reset long before.
-        "ack_wait": 60 * SECOND_NS,
-        "max_deliver": -1,
-        "max_ack_pending": 50_000,
-        "max_waiting": 512,
-    }
-    consumers = [(COMMANDS, {**common, "durable_name": COMMAND_INGRESS})]
-    consumers += [
-        (
-            EVENTS,
-            {**common, "durable_name": event_ingress(partition), "filter_subject": f"person.events.*.*.{partition}.*"},
-        )
-        for partition in range(partitions)
-    ]
-    return consumers
-
-
-def ingress_consumer(partitions: int, name: str) -> dict[str, Any]:
-    """The declaration of one of these consumers."""
-    return next(declared for _, declared in ingress_consumers(partitions) if declared["durable_name"] == name)

@@ -8,8 +8,9 @@ from config.settings import Settings
 
 COMMANDS = "person.commands"
 EVENTS = "person.events"
-TABLES = ("outcomes", "persons", "summary", "timeline")
-WEEK_MS = 7 * 86_400_000
+TABLES = ("outcomes", "persons", "quarantine", "summary", "timeline")
+HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * HOUR_MS
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,13 @@ def declared_by(settings: Settings) -> list[Topic]:
             partitions,
             replicas,
             # Small segments: processed commands carry personal data and are trimmed from the log.
-            {**shared, "cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": str(16 << 20)},
+            {
+                **shared,
+                "cleanup.policy": "delete",
+                "retention.ms": "-1",
+                "segment.bytes": str(16 << 20),
+                "segment.ms": str(HOUR_MS),
+            },
         ),
         Topic(
             EVENTS,

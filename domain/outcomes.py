@@ -87,13 +87,14 @@ class Outcome(Frozen):
         command_id: str | None,
         person_id: str | None = None,
         version: int | None = None,
+        reason: str | None = None,
     ) -> Self:
-        """No decision was reached."""
+        """No decision was reached; `reason` says more than the meaning of the code."""
         return cls(
             command_id=command_id,
             status="failed",
             code=code,
-            reason=FAILURE_CODES[code],
+            reason=reason or FAILURE_CODES[code],
             person_id=person_id,
             version=version,
         )

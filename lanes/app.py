@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.types import TP
 
+from lanes.assignor import LanePartitionAssignor
 from lanes.consumer import LaneTransport
+from lanes.fenced_producer import FencedProducer
 from lanes.producer import DurableProducer
+from lanes.recovery import LaneTables, RecoverySettings
 from lanes.runtime import Lanes, LaneSettings
 
 
@@ -16,14 +23,24 @@ class LaneApp(faust.App):
     """`faust.App` plus `lanes`: lanes start after recovery, stop before partitions are revoked."""
 
     def __init__(
-        self, *args: Any, lane_settings: LaneSettings, producer: DurableProducer, writer: DurableProducer, **kwargs: Any
+        self,
+        *args: Any,
+        lane_settings: LaneSettings,
+        producer: FencedProducer,
+        writer: DurableProducer,
+        recovery_settings: RecoverySettings | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, TableManager=LaneTables, PartitionAssignor=LanePartitionAssignor, **kwargs)
+        self.before_recovery: list[Callable[[frozenset[TP]], Awaitable[None]]] = []
         self.lane_settings = lane_settings
+        self.recovery_settings = recovery_settings or RecoverySettings()
         self.lane_producer = producer
         self.lane_writer = writer
         self.lanes = Lanes(producer, writer, lane_settings)
         self.lanes.on_drained = lambda tp: self.consumer.on_buffer_drop(tp)
+        self.lanes.on_fenced = self._fenced
+        self.before_recovery.append(self.lanes.claim)
         self.on_rebalance_complete.connect(self._start_lanes)
 
     async def on_stop(self) -> None:
@@ -42,6 +59,17 @@ class LaneApp(faust.App):
     async def _start_lanes(self, *_: Any, **__: Any) -> None:
         generation = self.consumer_generation_id
         await self.lanes.start(await self.consumer.lane_positions(), generation)
+        await self.consumer.fetch_from_lanes()
+
+    def _fenced(self, tp: TP) -> None:
+        grace_s = 2 * self.conf.broker_session_timeout
+        asyncio.get_running_loop().call_later(grace_s, self._end_unless_rebalanced, tp, self.consumer_generation_id)
+
+    def _end_unless_rebalanced(self, tp: TP, generation: int) -> None:
+        """A fenced worker that still counts as the owner would leave its partition without service."""
+        if not self.should_stop and not self.rebalancing and self.consumer_generation_id == generation:
+            self.log.critical("%s was claimed by another worker, yet the group counts it as ours; the worker ends", tp)
+            os._exit(1)
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

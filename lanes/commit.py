@@ -10,17 +10,18 @@ from collections.abc import Iterable
 
 from rocksdict import WriteBatch
 
-from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.fenced_producer import FencedProducer
+from lanes.producer import OutgoingBatch, OutgoingRecord
 from lanes.table import OFFSET_KEY, TableView
 
 
 async def group_commit(
-    producer: DurableProducer, partition: int, views: Iterable[TableView], *, source: OutgoingBatch | None = None
+    producer: FencedProducer, partition: int, views: Iterable[TableView], *, source: OutgoingBatch | None = None
 ) -> list[int]:
     """Make the staged rows of one partition durable and visible, together with source records that are not in the log yet.
 
-    Returns the offsets of the source records. Raises the producer's error when a record is not acknowledged; then no table was
-    changed.
+    Returns the offsets of the source records. Raises the producer's error when a record is not acknowledged, FencedError when the
+    partition has another owner by now; then no table was changed.
     """
     dirty = [view for view in views if view.staged]
     sources = [source] if source is not None and source.records else []
@@ -35,7 +36,7 @@ async def group_commit(
         )
         for view in dirty
     ]
-    offsets = await producer.write([*sources, *changelogs])
+    offsets = await producer.write(partition, [*sources, *changelogs])
     written = offsets.pop(0) if sources else []
     for view, acknowledged in zip(dirty, offsets, strict=True):
         batch = WriteBatch(raw_mode=True)

@@ -6,7 +6,8 @@ rebalance (#502). Each patch is pinned by a test on the source of faust-streamin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +19,18 @@ from lanes.lane import LanePosition
 from lanes.record import Record
 
 
+class LaneRebalanceListener(driver.ConsumerRebalanceListener):
+    """Keeps the group's consumer off the changelogs: recovery reads them with consumers of its own."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Pause changelogs in the client itself, before the first fetch; Faust only leaves unread what the client holds of them."""
+        changelogs = self._thread.app.tables.changelog_topics
+        self._thread._ensure_consumer().pause(*(tp for tp in assigned if tp.topic in changelogs))
+        await super().on_partitions_assigned(assigned)
+
+
 class LaneConsumerThread(driver.AIOKafkaConsumerThread):
-    """Caps the long poll that Faust hard-codes."""
+    """Caps the long poll that Faust hard-codes; asks for committed offsets of source topics only."""
 
     def _create_worker_consumer(self, *args: Any, **kwargs: Any) -> Any:
         consumer = super()._create_worker_consumer(*args, **kwargs)
@@ -28,9 +39,24 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_min_bytes = self.app.lane_settings.fetch_min_bytes
         return consumer
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """As Faust does, one request a partition, but not for changelogs: nobody commits offsets of them."""
+        consumer = self._ensure_consumer()
+        sources = [tp for tp in consumer.assignment() if tp.topic not in self.app.tables.changelog_topics]
+        if not sources:
+            return {}
+        committed: Mapping[TP, int] = await self.call_thread(consumer.seek_to_committed, *sources)
+        return committed
+
 
 class LaneConsumer(driver.Consumer):
     """Delivers records of lane topics to `app.lanes`, everything else the way Faust does."""
+
+    RebalanceListener = LaneRebalanceListener
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._resumed = asyncio.Event()
 
     def _new_consumer_thread(self) -> LaneConsumerThread:
         return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -64,9 +90,25 @@ class LaneConsumer(driver.Consumer):
                 for record in fetched:
                     yield tp, self._to_message(tp, record)
 
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch from partitions again, at once."""
+        super().resume_partitions(tps)
+        self._resumed.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """As Faust does, but without its sleep of a second while nothing is to be fetched: a take-over would wait for its end."""
+        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
+            self._resumed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._resumed.wait(), timeout)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
     async def wait_empty(self) -> None:
         """Finish running cycles, then commit; Faust calls this before it gives partitions back or closes tables."""
         await self.app.lanes.stop(self.app.consumer_generation_id)
+        # A commit that is under way does not know what the last cycles made committable, and Faust would not begin another.
+        await self.maybe_wait_for_commit_to_finish()
         await super().wait_empty()
         self.app.lanes.forget_committable()
 
@@ -83,6 +125,12 @@ class LaneConsumer(driver.Consumer):
             position = max(committed.get(tp) or 0, earliest.get(tp) or 0)
             positions[TP(tp.topic, tp.partition)] = LanePosition(position, position == (ends.get(tp) or 0))
         return positions
+
+    async def fetch_from_lanes(self) -> None:
+        """Fetch again from where the lanes stand: what came while they were being started had nobody to take it."""
+        lanes = self.app.lanes
+        owned = [TP(tp.topic, tp.partition) for tp in self.assignment() if lanes.runs(tp.topic)]
+        await self.seek_wait({tp: lanes.expected_offset(tp) for tp in owned if lanes.owns(tp)})
 
     async def _return_to(self, tp: TP, expected: int) -> None:
         """Fetch again from where a lane stands: what was fetched leaves out records between."""
@@ -106,8 +154,8 @@ class LaneConsumer(driver.Consumer):
         return offset
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's livelock check knows messages, not lanes; lag of lanes is reported by their own metrics."""
-        if not self.app.lanes.runs(tp.topic):
+        """Faust's livelock check knows messages; lanes and recovery report their lag themselves."""
+        if not self.app.lanes.runs(tp.topic) and tp.topic not in self.app.tables.changelog_topics:
             super().verify_event_path(now, tp)
 
 

@@ -1,7 +1,8 @@
 """The ordered loop of one topic partition: take everything pending, run every agent on it, commit once, repeat.
 
 Guarantee: records are processed in the order in which they came, each at least once; `committable` only moves past records whose
-effects are durable. A cycle that fails is repeated from the same record with backing off."""
+effects are durable. A cycle that fails is repeated from the same record with backing off; a lane whose partition was claimed by
+another worker ends."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from typing import NamedTuple
 from lanes.agent import Batch, LaneAgent
 from lanes.commit import group_commit
 from lanes.failure import stack_of
-from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.fenced_producer import FencedError, FencedProducer
+from lanes.producer import OutgoingBatch, OutgoingRecord
 from lanes.record import Record
 from lanes.table import TableView
 
@@ -30,6 +32,14 @@ class Carried(NamedTuple):
 
     records: Sequence[Record]
     offsets: asyncio.Future[list[int]]
+
+
+class Repeated(NamedTuple):
+    """Records that come again in a cycle of their own, what is to be noted in its batch, and the batch once it is durable."""
+
+    records: Sequence[Record]
+    prepare: Callable[[Batch], None]
+    batch: asyncio.Future[Batch]
 
 
 class LanePosition(NamedTuple):
@@ -51,11 +61,12 @@ class Lane:
         topic: str,
         partition: int,
         agents: Sequence[LaneAgent],
-        producer: DurableProducer,
+        producer: FencedProducer,
         *,
         max_batch: int,
         max_backlog: int,
         on_drained: Callable[[], None],
+        on_fenced: Callable[[], None],
     ) -> None:
         self.topic = topic
         self.partition = partition
@@ -69,9 +80,11 @@ class Lane:
         self._max_batch = max_batch
         self._max_backlog = max_backlog
         self._on_drained = on_drained
+        self._on_fenced = on_fenced
         self._full = False
         self._pending: deque[Record] = deque()
         self._carried: deque[Carried] = deque()
+        self._repeated: deque[Repeated] = deque()
         self._next_offset = 0
         self._level = False
         self._wake = asyncio.Event()
@@ -111,10 +124,7 @@ class Lane:
         if not done:
             self._task.cancel()
             await asyncio.wait({self._task})
-            # What the cycle had enqueued must not reach the broker after the next owner's writes.
-            await self._producer.discard()
-        while self._carried:
-            self._carried.popleft().offsets.cancel()
+        self._refuse_carried()
         for agent in self._agents:
             agent.forget(self.partition)
 
@@ -148,6 +158,25 @@ class Lane:
         self._wake.set()
         return await carried.offsets
 
+    async def repeat(self, records: Sequence[Record], prepare: Callable[[Batch], None]) -> Batch:
+        """Process records again that the lane had before, in a cycle of their own between others; returns its batch once it is durable.
+
+        The place of the lane in the log does not move. `prepare` notes in the batch, before any agent sees it, why the records come.
+        Cancelled when the lane stops first.
+        """
+        repeated = Repeated(records, prepare, asyncio.get_running_loop().create_future())
+        if self._stopping:
+            repeated.batch.cancel()
+        self._repeated.append(repeated)
+        self._wake.set()
+        return await repeated.batch
+
+    def _refuse_carried(self) -> None:
+        while self._carried:
+            self._carried.popleft().offsets.cancel()
+        while self._repeated:
+            self._repeated.popleft().batch.cancel()
+
     def _accept(self, records: Sequence[Record]) -> None:
         if records:
             self._pending.extend(records)
@@ -156,11 +185,15 @@ class Lane:
 
     async def _run(self) -> None:
         while not self._stopping:
-            if not self._pending and not self._carried:
+            if not (self._pending or self._carried or self._repeated):
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            if self._repeated:
+                await self._again(self._repeated.popleft())
             records, carried = self._take()
+            if not records and not carried:
+                continue
             try:
                 await self._complete(records, carried)
             finally:
@@ -181,12 +214,25 @@ class Lane:
             size += len(carried[-1].records)
         return records, carried
 
-    async def _complete(self, records: list[Record], carried: list[Carried]) -> None:
+    async def _again(self, repeated: Repeated) -> None:
+        try:
+            await self._complete([], [], repeated)
+        finally:
+            # Without effect on what was told; ends the wait for what was cut off.
+            repeated.batch.cancel()
+
+    async def _complete(self, records: list[Record], carried: list[Carried], repeated: Repeated | None = None) -> None:
         backoff = FIRST_BACKOFF_S
         while not self._stopping:
             try:
-                await self._cycle(records, carried)
+                await self._cycle(records, carried, repeated)
                 return
+            except FencedError as error:
+                # Whoever owns the partition now does this cycle again. The group protocol will tell this worker soon.
+                logger.warning("lane %s[%s] ends: %s", self.topic, self.partition, error)
+                self._stopping = True
+                self._refuse_carried()
+                self._on_fenced()
             except Exception as error:
                 logger.error(
                     "lane %s[%s]: the cycle from offset %s failed and is repeated in %.1f s: %s",
@@ -201,12 +247,14 @@ class Lane:
                 await asyncio.sleep(backoff)
                 backoff = min(2 * backoff, LAST_BACKOFF_S)
 
-    async def _cycle(self, records: list[Record], carried: list[Carried]) -> None:
+    async def _cycle(self, records: list[Record], carried: list[Carried], repeated: Repeated | None) -> None:
         started = time.perf_counter()
         unwritten = [record for one in carried for record in one.records]
-        everything = [*records, *unwritten]
+        everything = [*records, *unwritten, *(repeated.records if repeated is not None else ())]
         views = {table.name: TableView(table, self.partition) for table in self._tables}
         batch = Batch(self.partition, everything, views)
+        if repeated is not None:
+            repeated.prepare(batch)
         for agent in self._agents:
             await agent.process(batch)
         source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
@@ -217,6 +265,8 @@ class Lane:
             self.committable = records[-1].offset + 1
         if offsets:
             self._settle(offsets, carried)
+        if repeated is not None and not repeated.batch.done():
+            repeated.batch.set_result(batch)
         self.cycles += 1
         self.records_done += len(everything)
         self.busy_seconds += time.perf_counter() - started

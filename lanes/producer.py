@@ -1,7 +1,7 @@
-"""The idempotent Kafka producer (acks=all) through which lanes and bridge write whole batches to chosen partitions.
+"""The idempotent Kafka producer (acks=all) through which the bridge writes whole batches to chosen partitions.
 
 Guarantee: `write` returns only when every record is acknowledged by all in-sync replicas; after a failure the
-next call starts from a fresh producer session, so one fatal error never wedges a lane."""
+next call starts from a fresh producer session, so one fatal error never wedges what follows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from aiokafka.errors import ProducerClosed
 
 
 class OutgoingRecord(NamedTuple):
-    """One record to write; a `value` of None is a tombstone."""
+    """One record to write; a `key` of None is no key, a `value` of None a tombstone."""
 
-    key: bytes
+    key: bytes | None
     value: bytes | None
     timestamp_ms: int
     headers: Sequence[tuple[str, bytes]] = ()
@@ -51,12 +51,6 @@ class DurableProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
-        await asyncio.gather(*self._closing)
-
-    async def discard(self) -> None:
-        """Drop the session and what it has not sent yet; the next write opens a new one."""
-        if self._producer is not None:
-            self._abandon(self._producer)
         await asyncio.gather(*self._closing)
 
     async def write(self, batches: Iterable[OutgoingBatch]) -> list[list[int]]:

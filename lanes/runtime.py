@@ -6,15 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faust.types import TP
 
 from lanes.agent import LaneAgent
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition, outgoing
-from lanes.producer import DurableProducer, OutgoingBatch
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.record import Record
+
+MARKER_KEY = b"__fence__"
+"""Key of the row by which an owner makes its epoch known in a changelog partition."""
 
 PartitionsCallback = Callable[[frozenset[int]], Awaitable[None]]
 
@@ -32,7 +37,7 @@ class LaneSettings:
 class Lanes:
     """Registry and lifecycle of lanes. `on_started` and `on_stopping` let the wiring attach what follows partition ownership."""
 
-    def __init__(self, producer: DurableProducer, writer: DurableProducer, settings: LaneSettings) -> None:
+    def __init__(self, producer: FencedProducer, writer: DurableProducer, settings: LaneSettings) -> None:
         self._producer = producer
         self._writer = writer
         self._settings = settings
@@ -44,6 +49,7 @@ class Lanes:
         self.on_started: list[PartitionsCallback] = []
         self.on_stopping: list[PartitionsCallback] = []
         self.on_drained: Callable[[TP], object] = _ignore
+        self.on_fenced: Callable[[TP], object] = _ignore
         self._owned: frozenset[int] = frozenset()
         self._revoked_generation: int | None = None
         self._committable_at_stop: dict[TP, int] = {}
@@ -76,6 +82,24 @@ class Lanes:
         """The running lanes."""
         return tuple(self._lanes.values())
 
+    async def claim(self, changelogs: Iterable[TP]) -> None:
+        """Shut out whoever owned these changelog partitions before: from now on the broker refuses what it writes.
+
+        A marker in each of them makes the new epoch known where it counts. What the old owner has written until then lies before the
+        marker, so a recovery that reads up to the end sees all of it.
+        """
+        topics: dict[int, list[str]] = {}
+        for tp in changelogs:
+            topics.setdefault(tp.partition, []).append(tp.topic)
+        await self._producer.claim(topics)
+        marker = OutgoingRecord(MARKER_KEY, b"", int(time.time() * 1000))
+        await asyncio.gather(
+            *(
+                self._producer.write(partition, [OutgoingBatch(topic, partition, [marker]) for topic in of_partition])
+                for partition, of_partition in topics.items()
+            )
+        )
+
     async def start(self, positions: Mapping[TP, LanePosition], generation: int) -> None:
         """Start a lane for each partition in `positions`, and end those of other partitions.
 
@@ -96,6 +120,7 @@ class Lanes:
                         max_batch=self._max_batch[tp.topic],
                         max_backlog=self._settings.max_backlog,
                         on_drained=functools.partial(self._drained, tp),
+                        on_fenced=functools.partial(self._fenced, tp),
                     )
                     self._lanes[tp] = lane
                     lane.start(position)
@@ -117,6 +142,10 @@ class Lanes:
                 tp: lane.committable for tp, lane in self._lanes.items() if lane.committable is not None
             }
             self._lanes.clear()
+
+    def lane(self, topic: str, partition: int) -> Lane | None:
+        """The running lane of a topic partition."""
+        return self._lanes.get(TP(topic, partition))
 
     def expected_offset(self, tp: TP) -> int:
         """Fetched records below this offset need not be delivered."""
@@ -178,6 +207,9 @@ class Lanes:
     def _drained(self, tp: TP) -> None:
         self.on_drained(tp)
 
+    def _fenced(self, tp: TP) -> None:
+        self.on_fenced(tp)
+
 
 def _ignore(_tp: TP) -> None:
-    """Nobody pauses partitions yet."""
+    """Nobody listens yet."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import faust
 
+from lanes.table_memory import SharedMemoryTable, TableMemory
+
 OFFSET_KEY = b"__faust\0offset__"
 """Where Faust's RocksDB store keeps the changelog offset that a partition's database has applied."""
 
@@ -28,25 +30,22 @@ class LaneTable:
         *,
         about: str = "",
         partitions: int,
-        block_cache_bytes: int,
-        write_buffer_bytes: int,
+        memory: TableMemory,
     ) -> None:
         self.name = name
-        self.faust_table = app.Table(
-            name,
+        self.faust_table = SharedMemoryTable(
+            app,
+            name=name,
+            memory=memory,
+            beacon=app.tables.beacon,
             key_type=bytes,
             value_type=bytes,
             schema=raw_schema(),
             help=about,
             partitions=partitions,
-            options={
-                "driver": "rocksdict",
-                "block_cache_size": block_cache_bytes,
-                "write_buffer_size": write_buffer_bytes,
-                "max_write_buffer_number": 2,
-                "max_open_files": 256,
-            },
+            options={"driver": "rocksdict"},
         )
+        app.tables.add(self.faust_table)
 
     @property
     def changelog_topic(self) -> str:

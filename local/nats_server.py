@@ -5,35 +5,56 @@ from pathlib import Path
 
 from local.errors import StackError
 from local.folder import DataFolder
+from local.layout import Node, link_host
 from local.ports import HOST
 from local.processes import ChildProcess
 
+# Nobody listens there. Servers tell each other where to find them; behind proxies they must use their configured routes alone.
+_NOWHERE = f"{HOST}:1"
 
-def nats_server(folder: DataFolder, *, port: int, monitor_port: int) -> ChildProcess:
-    """The server, configured for its folder and ports, not yet started."""
-    home = folder.path / "nats"
+
+def nats_server(folder: DataFolder, node: Node, nodes: list[Node]) -> ChildProcess:
+    """The server of a node, configured for its folder, ports and peers, not yet started."""
+    home = node.home("nats")
     home.mkdir(exist_ok=True)
     config = home / "nats.conf"
-    config.write_text(_config(port=port, monitor_port=monitor_port))
+    config.write_text(_server(node) + (_cluster(node, nodes) if len(nodes) > 1 else ""))
     return ChildProcess(
-        "nats-server",
+        node.layout.named("nats-server", node.number),
         [str(_program()), "--config", str(config)],
-        log=folder.logs / "nats.log",
+        log=folder.logs / f"{node.layout.named('nats', node.number)}.log",
         cwd=home,
         keep_open=[folder.lock],
     )
 
 
-def _config(*, port: int, monitor_port: int) -> str:
+def _server(node: Node) -> str:
     # The store is relative to the working directory, so that no folder name needs quoting.
     return f"""\
-server_name: person-local
-listen: "{HOST}:{port}"
-http: "{HOST}:{monitor_port}"
+server_name: {node.nats_name}
+listen: "{HOST}:{node.port("nats")}"
+client_advertise: "{HOST}:{node.client_port("nats")}"
+http: "{HOST}:{node.port("nats_monitor")}"
 max_payload: 8MB
 jetstream {{
   store_dir: "store"
   sync_interval: always
+}}
+"""
+
+
+def _cluster(node: Node, nodes: list[Node]) -> str:
+    routes = ", ".join(
+        f'"nats-route://{link_host(node.number, peer.number) if node.linked else HOST}:{peer.port("nats_route")}"'
+        for peer in nodes
+        if peer is not node
+    )
+    advertise = f'\n  advertise: "{_NOWHERE}"' if node.linked else ""
+    return f"""\
+cluster {{
+  name: person-local
+  listen: "{HOST}:{node.port("nats_route")}"{advertise}
+  routes: [{routes}]
 }}
 """
 

@@ -18,14 +18,14 @@ _CHOICE = range(20_000, 32_000)
 _NAMES = ("nats", "nats_monitor", "kafka", "kafka_controller")
 
 
-def choose_ports(memory: Path, *, wanted: Mapping[str, int | None]) -> dict[str, int]:
+def choose_ports(memory: Path, *, wanted: Mapping[str, int | None], names: Collection[str] = _NAMES) -> dict[str, int]:
     """Ports by name: the wanted ones, else those remembered in `memory` while free, else free ones."""
     remembered = _recall(memory)
     chosen: dict[str, int] = {}
     given = [port for port in wanted.values() if port is not None]
     if len(set(given)) < len(given):
         raise StackError(f"port {given[0]} is given twice: nats_port and kafka_port must differ")
-    for name in sorted(_NAMES, key=lambda name: wanted.get(name) is None):
+    for name in sorted(names, key=lambda name: wanted.get(name) is None):
         port = wanted.get(name)
         if port is not None:
             require_free(port, setting=f"{name}_port")

@@ -103,10 +103,24 @@ class ChildProcess:
         self._release()
         return self._started.returncode
 
+    def pause(self) -> None:
+        """Stop the command where it is, as SIGSTOP does; its connections stay open."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused command go on; one that is not paused does not notice."""
+        os.killpg(self.pid, signal.SIGCONT)
+
+    def ask_to_end(self) -> None:
+        """Ask a running command to end, also a paused one, without waiting for it."""
+        if self.running:
+            self._started.terminate()
+            self.resume()
+
     def stop(self, timeout: float = 10.0) -> int:
         """Ask the command to end, kill it when the budget is over, and return its exit code."""
         if self.running:
-            self._started.terminate()
+            self.ask_to_end()
             try:
                 self.wait(timeout)
             except subprocess.TimeoutExpired:

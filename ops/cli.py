@@ -13,6 +13,7 @@ import click
 from pydantic import ValidationError
 
 from bridge.errors import BridgeError
+from bridge.route_file import RouteFileError
 from config.settings import Settings
 from config.version import VERSION
 from domain.commands import COMMANDS
@@ -21,6 +22,7 @@ from domain.ids import is_person_id
 from domain.values.person_name import PersonName
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
+from ops.dlq import dlq_group
 from ops.installation import settings
 
 T = TypeVar("T")
@@ -49,13 +51,20 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--nodes",
+    default="1",
+    show_default=True,
+    type=click.Choice(["1", "3"]),
+    help="NATS servers and Kafka brokers to run; 3 form clusters with three replicas.",
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Workers to run.")
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path("build/stack"), show_default=True, help="Data folder."
 )
 @click.option("--nats-port", type=click.IntRange(1, 65535), help="Port of NATS; a free one if left out.")
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of Kafka; a free one if left out.")
-def up(workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> None:
+def up(nodes: str, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> None:
     """Run real NATS and Kafka servers and the workers in the foreground.
 
     Addresses and process ids are written to build/stack.json, where the other verbs find them. A second start on the
@@ -65,10 +74,11 @@ def up(workers: int, data: Path, nats_port: int | None, kafka_port: int | None) 
     Examples:
       person up
       person up --workers 3 --data /srv/person
+      person up --nodes 3 --data build/cluster
     """
     from ops.up import run  # the servers' packages are optional where the verb is not used
 
-    raise SystemExit(run(workers=workers, data=data, nats_port=nats_port, kafka_port=kafka_port))
+    raise SystemExit(run(nodes=int(nodes), workers=workers, data=data, nats_port=nats_port, kafka_port=kafka_port))
 
 
 @main.command()
@@ -293,6 +303,37 @@ def doctor(as_json: bool) -> None:
     raise SystemExit(output.EXIT_FAILURE if bad else output.EXIT_OK)
 
 
+@main.command()
+@click.option("--check", is_flag=True, help="Only check the file, and the streams and topics that it names.")
+@as_json_option
+def routes(check: bool, as_json: bool) -> None:
+    """List the routes of the bridge: lag, rate, who carries them and their last error.
+
+    \b
+    Examples:
+      person routes
+      person routes --check
+    """
+    from ops.routes import checked, listed, table
+
+    try:
+        if check:
+            wrong = asyncio.run(checked(_settings(as_json)))
+            if wrong:
+                output.fail(output.EXIT_FAILURE, "\n".join(wrong), as_json=as_json)
+            entries = []
+        else:
+            entries = asyncio.run(listed(_settings(as_json)))
+    except RouteFileError as error:
+        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
+    except BridgeError as error:
+        output.fail(output.EXIT_NATS, str(error), as_json=as_json)
+    if as_json:
+        output.envelope("ok", entries)
+    else:
+        output.text.print("\n".join(table(entries)) if not check else "the routes are in order", markup=False)
+
+
 def _usage_fault(command: str, person_id: str | None, command_id: str | None) -> str | None:
     """What a user mistyped, in the words of the options; the rest is for the domain to refuse."""
     if command not in COMMANDS:
@@ -348,6 +389,9 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
     if outcome.get("code"):
         lines.append(f"{outcome['code']}: {outcome.get('reason', '')}")
     return "\n".join(lines)
+
+
+main.add_command(dlq_group(_with_client, _settings))
 
 
 if __name__ == "__main__":

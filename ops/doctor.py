@@ -14,11 +14,16 @@ from nats.errors import Error as NatsError
 
 from bridge.connection import connect
 from bridge.errors import BridgeError
+from bridge.ingress_route import consumer_feeding, declared_consumers, waiting_of
 from bridge.jetstream import JetStreamError, api
+from bridge.route_file import RouteFileError
+from bridge.trimming import ProcessedLog, plan_trim
 from config import streams, topics
 from config.settings import Settings
+from ops.installation import routes_of
 
 MIN_FREE_BYTES = 1 << 30
+COMMANDS_GO_WITHIN_S = 24 * 3600.0
 WORKERS_ANSWER_S = 0.5
 MIN_API_LEVEL = 4
 """JetStream API level of nats-server 2.14, the first that resets consumers."""
@@ -35,7 +40,18 @@ class Finding(NamedTuple):
 
 async def examine(settings: Settings) -> list[Finding]:
     """Run all checks; a check whose server is missing is left out after the finding that says so."""
-    return [*await _nats(settings), *await _kafka(settings), _disk(settings)]
+    try:
+        declared = routes_of(settings)
+    except RouteFileError as error:
+        return [Finding("routes", False, "the file of routes is wrong", str(error))]
+    findings = [Finding("routes", True, f"{len(declared)} declared"), *await _nats(settings), *await _kafka(settings)]
+    if all(
+        finding.ok
+        for finding in findings
+        if finding.check.partition(" ")[0] in ("NATS", "JetStream", "stream", "Kafka", "topic")
+    ):
+        findings.append(await _trimmed(settings))
+    return [*findings, _disk(settings)]
 
 
 async def _nats(settings: Settings) -> list[Finding]:
@@ -59,7 +75,7 @@ async def _nats(settings: Settings) -> list[Finding]:
         )
         for declared in streams.streams(settings.partitions, settings.replicas):
             findings.append(await _stream(nc, str(declared["name"])))
-        findings.append(await _unacknowledged(nc, settings.partitions))
+        findings.append(await _unacknowledged(nc, settings))
         findings.append(await _queries(nc))
     except (BridgeError, NatsError) as error:
         findings.append(Finding("JetStream", False, str(error), "enable JetStream on the server and look at its log"))
@@ -83,16 +99,15 @@ async def _stream(nc: Client, name: str) -> Finding:
     return Finding(f"stream {name}", True, f"{state['messages']} messages")
 
 
-async def _unacknowledged(nc: Client, partitions: int) -> Finding:
+async def _unacknowledged(nc: Client, settings: Settings) -> Finding:
     waiting = 0
-    for stream, consumer in streams.ingress_consumers(partitions):
-        info = await api(nc, f"CONSUMER.INFO.{stream}.{consumer['durable_name']}")
-        waiting += info["num_pending"] + info["num_ack_pending"]
+    for stream, declared in declared_consumers(routes_of(settings), settings.partitions):
+        waiting += await waiting_of(nc, stream, declared["durable_name"])
     return Finding(
         "ingress",
         waiting < 10_000,
         f"{waiting} messages on their way to Kafka",
-        "look at the workers' logs for ingress",
+        "`person routes` says which route is behind, the workers' logs say why",
     )
 
 
@@ -138,6 +153,33 @@ async def _kafka(settings: Settings) -> list[Finding]:
             )
         )
     return findings
+
+
+async def _trimmed(settings: Settings) -> Finding:
+    """Whether processed commands that are older than a day are still in a log."""
+    consumer = consumer_feeding(routes_of(settings), topics.COMMANDS)
+    log = ProcessedLog(streams.COMMANDS, consumer, topics.COMMANDS, settings.partitions, settings.app_id)
+    nc = Client()
+    try:
+        await connect(nc, settings.nats_url, name="person doctor")
+        overdue = await plan_trim(nc, settings.kafka_bootstrap, log, keep_s=COMMANDS_GO_WITHIN_S)
+    except (BridgeError, KafkaError, NatsError, OSError) as error:
+        return Finding(
+            "trimming", False, f"{type(error).__name__}: {error}", "start a worker once; it creates what is read"
+        )
+    finally:
+        await nc.close()
+    if overdue.empty:
+        return Finding("trimming", True, "no processed command is older than 24 hours")
+    where = [f"the oldest in {streams.COMMANDS} is {overdue.oldest_s / 3600:.0f} hours old"] if overdue.oldest_s else []
+    if overdue.delete_before:
+        where.append(f"{len(overdue.delete_before)} partitions of {topics.COMMANDS} hold some")
+    return Finding(
+        "trimming",
+        False,
+        f"processed commands are older than 24 hours: {', '.join(where)}",
+        "they hold personal data; the worker that owns partition 0 trims them, look at its log for trimming",
+    )
 
 
 def _disk(settings: Settings) -> Finding:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bridge.route_file import Limits, read_routes
+from bridge.routes import Route
+from config.routes import FED_TOPICS, PACKAGED, ROUTERS
 from config.settings import Settings
 
 STACK_FILE = Path("build/stack.json")
@@ -25,13 +28,14 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Installation:
-    """Addresses and processes of a running installation; no process ids of servers that somebody else runs."""
+    """Addresses and processes of a running installation; no replicas and process ids of servers that somebody else runs."""
 
     nats_url: str
     kafka_bootstrap: str
     data: str
-    nats_pid: int | None
-    kafka_pid: int | None
+    replicas: int | None
+    nats_pids: Sequence[int]
+    kafka_pids: Sequence[int]
     workers: Sequence[WorkerProcess]
 
     def write(self, path: Path) -> None:
@@ -43,7 +47,7 @@ class Installation:
 
 
 def settings() -> Settings:
-    """Settings of the environment; addresses that it leaves out come from a running `person up` in this folder."""
+    """Settings of the environment; addresses and replicas that it leaves out come from a running `person up` in this folder."""
     given = Settings()
     if not STACK_FILE.exists():
         return given
@@ -53,4 +57,12 @@ def settings() -> Settings:
         update["nats_url"] = found["nats_url"]
     if "PERSON_KAFKA_BOOTSTRAP" not in os.environ:
         update["kafka_bootstrap"] = found["kafka_bootstrap"]
+    if "PERSON_REPLICAS" not in os.environ and found["replicas"] is not None:
+        update["replicas"] = found["replicas"]
     return given.model_copy(update=update)
+
+
+def routes_of(settings: Settings) -> list[Route]:
+    """The routes of the installation; raises RouteFileError with file, line and rule."""
+    limits = Limits(settings.partitions, FED_TOPICS, ROUTERS)
+    return read_routes(settings.routes_file or PACKAGED, PACKAGED, limits)

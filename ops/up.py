@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from ops.workers import Worker, WorkerError
 CHECK_S = 0.25
 
 
-def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> int:
+def run(*, nodes: int, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     data = data.resolve()
@@ -25,9 +26,9 @@ def run(*, workers: int, data: Path, nats_port: int | None, kafka_port: int | No
     STACK_FILE.unlink(missing_ok=True)
     team: list[Worker] = []
     try:
-        with servers(data, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
+        with servers(data, nodes=nodes, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
             try:
-                team = start_team(running, workers, data)
+                team = start_team(running, workers, data, settings=_replicas(running))
                 describe(running, data, team).write(STACK_FILE)
                 _say(
                     f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything."
@@ -83,17 +84,29 @@ def describe(running: Servers, data: Path, team: list[Worker]) -> Installation:
         nats_url=running.nats_url,
         kafka_bootstrap=running.kafka_bootstrap,
         data=str(data),
-        nats_pid=running.nats_pid,
-        kafka_pid=running.kafka_pid,
+        replicas=running.replicas,
+        nats_pids=running.nats_pids,
+        kafka_pids=running.kafka_pids,
         workers=[worker.described() for worker in team],
     )
+
+
+def _replicas(running: Servers) -> dict[str, str]:
+    """What workers must know of a cluster, unless the environment says it."""
+    if running.replicas is None or "PERSON_REPLICAS" in os.environ:
+        return {}
+    return {"PERSON_REPLICAS": str(running.replicas)}
 
 
 def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
     restarted: set[str] = set()
     while True:
         time.sleep(CHECK_S)
-        running.check()
+        revived = running.check()
+        for line in revived:
+            _say(line)
+        if revived:
+            describe(running, data, team).write(STACK_FILE)
         for worker in team:
             if not worker.process.running:
                 _say(f"{worker.name} ended with code {worker.process.returncode}; it is started again")

@@ -6,7 +6,7 @@ queries that must reflect at least that position; it shares no state with the la
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from domain.person import Person
 from domain.subjects import parse_event_subject
 from domain.views.person_view import person_view
 from domain.views.summary import render_summary
+from domain.views.timeline import timeline_entry
 from ops.client import PersonClient, QueryFailed
 
 CONCURRENT_PERSONS = 32
@@ -50,6 +51,8 @@ class Folded:
     partition: int = 0
     stream_sequence: int = 0
     event_ids: list[str] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    """The timeline, with the position of each event."""
 
 
 async def read_all(nc: Client) -> list[tuple[str, int, Event]]:
@@ -74,23 +77,38 @@ async def verify(client: PersonClient, *, timeout_ms: int = 10_000) -> Verificat
     """Compare all persons; differences name person and field only."""
     result = Verification()
     folded: dict[str, Folded] = {}
-    seen: Counter[str] = Counter()
-    for subject, stream_sequence, event in await read_all(client.nc):
-        seen[event.id] += 1
+    fold(await read_all(client.nc), folded, result)
+    await compare_persons(client, folded.values(), result, timeout_ms=timeout_ms)
+    return result
+
+
+def fold(stored: Iterable[tuple[str, int, Event]], folded: dict[str, Folded], result: Verification) -> None:
+    """Fold events that follow those that `folded` holds; an event that is stored twice or out of order is told in `result`."""
+    for subject, stream_sequence, event in stored:
         result.events += 1
         one = folded.setdefault(event.person_id, Folded(Person.new(event.person_id)))
         partition = parse_event_subject(subject).partition
         assert partition is not None, subject
         one.partition = partition
+        if event.id in one.event_ids:
+            result.duplicated += 1
         if event.sequence != one.person.version + 1:
             result.differences.append(
                 f"{event.person_id}: sequence {event.sequence} follows {one.person.version} in the stream"
             )
+            continue
         one.person = apply(one.person, event)
         one.stream_sequence = stream_sequence
         one.event_ids.append(event.id)
-    result.duplicated += sum(count - 1 for count in seen.values())
+        position = {"partition": partition, "stream_sequence": stream_sequence}
+        one.entries.append(_as_json({**timeline_entry(event), "position": position}))
     result.persons = len(folded)
+
+
+async def compare_persons(
+    client: PersonClient, persons: Iterable[Folded], result: Verification, *, timeout_ms: int = 10_000
+) -> None:
+    """Ask for every table row of some persons and compare it with their fold; what differs is told in `result`."""
     slots = asyncio.Semaphore(CONCURRENT_PERSONS)
 
     async def compare(one: Folded) -> None:
@@ -98,9 +116,8 @@ async def verify(client: PersonClient, *, timeout_ms: int = 10_000) -> Verificat
             await _compare(client, one, result, timeout_ms)
 
     async with asyncio.TaskGroup() as group:
-        for one in folded.values():
+        for one in persons:
             group.create_task(compare(one))
-    return result
 
 
 async def _compare(client: PersonClient, one: Folded, result: Verification, timeout_ms: int) -> None:
@@ -135,6 +152,8 @@ async def _compare(client: PersonClient, one: Folded, result: Verification, time
     if missing:
         result.lost += len(missing)
         result.differences.append(f"{person_id}: timeline lacks {len(missing)} events")
+    elif entries != one.entries:
+        result.differences.append(f"{person_id}: timeline differs from the stream")
 
 
 def _as_json(value: Any) -> Any:

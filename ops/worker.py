@@ -15,15 +15,21 @@ from pydantic import ValidationError
 
 from bridge.connection import connect
 from bridge.errors import BridgeError
+from bridge.route_file import RouteFileError
 from bridge.streams import ensure_stream
 from bridge.topics import ensure_topics
 from config import streams, topics
 from config.settings import Settings
+from ops.installation import routes_of
 from ops.output import EXIT_KAFKA, EXIT_NATS, EXIT_USAGE
 
 
 async def preflight(settings: Settings) -> tuple[int, str] | None:
-    """The exit code and the one line that says why a worker cannot start, or None."""
+    """The exit code and the line that says why a worker cannot start, or None."""
+    try:
+        routes_of(settings)
+    except RouteFileError as error:
+        return EXIT_USAGE, str(error)
     nc = Client()
     try:
         await connect(nc, settings.nats_url, name="person worker preflight")
@@ -53,8 +59,10 @@ async def preflight(settings: Settings) -> tuple[int, str] | None:
     return None
 
 
-def run(settings: Settings, *, data: Path | None = None, port: int | None = None) -> int:
-    """Check, then become a Faust worker; returns an exit code only when the checks failed."""
+def run(
+    settings: Settings, *, data: Path | None = None, port: int | None = None, application: str = "app"
+) -> int:
+    """Check, then become a Faust worker of the application; returns an exit code only when the checks failed."""
     if data is not None:
         settings = settings.model_copy(update={"data_dir": data})
     if port is not None:
@@ -65,13 +73,15 @@ def run(settings: Settings, *, data: Path | None = None, port: int | None = None
         sys.stderr.write(f"person worker: {line}\n")
         return code
     for name in Settings.model_fields:
-        os.environ[f"PERSON_{name.upper()}"] = str(getattr(settings, name))
+        value = getattr(settings, name)
+        if value is not None:
+            os.environ[f"PERSON_{name.upper()}"] = str(value)
     command = [
         sys.executable,
         "-m",
         "faust",
         "-A",
-        "app",
+        application,
         "--loop",
         "uvloop",
         "--datadir",

@@ -25,7 +25,9 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """One worker process of an installation on this machine."""
+    """One worker process of an installation on this machine; `module` is what the process runs."""
+
+    module = "ops.worker"
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Worker:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._process = ChildProcess(
             self.name,
-            [sys.executable, "-m", "ops.worker"],
+            [sys.executable, "-m", self.module],
             log=self.log,
             env=self._environment,
             cwd=Path(__file__).parent.parent,

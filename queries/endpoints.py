@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-from domain.evolve import apply
-from domain.ids import is_person_id
+from agents.fold_persons import FoldPersons
+from agents.folding import folded
+from agents.reading import marked
 from domain.partitions import partition_of
 from domain.person import Person
 from domain.views.person_view import person_view
 from queries.frame import Query, QueryError
+from queries.person_id import PersonId
+from queries.quarantine import STATE, SUMMARY, TIMELINE, ListQuarantine, list_quarantine, require_applied
 from queries.tables_of_worker import WorkerTables
+from tables.persons import PersonRow
 
-
-def _person_id(text: str) -> str:
-    if not is_person_id(text):
-        raise ValueError("must be a lower-case hyphenated UUID, neither nil nor max")
-    return text
-
-
-PersonId = Annotated[str, AfterValidator(_person_id)]
 Section = Literal["summary", "components", "relations", "titles", "attributes", "consents"]
 
 
@@ -72,8 +68,9 @@ class GetOutcome(Query):
 async def get_by_id(tables: WorkerTables, partition: int, query: GetById) -> Any:
     """The person view of domain.md 17.2."""
     if query.as_of_sequence is not None or query.as_of_time is not None:
-        person = await _replayed(tables, query)
+        person = await _replayed(tables, partition, query)
     else:
+        require_applied(tables, partition, query, query.person_id, STATE)
         person = tables.persons.read(partition, query.person_id).person
     if not person.exists:
         raise QueryError("not_found", "no such person", field="person_id")
@@ -82,15 +79,19 @@ async def get_by_id(tables: WorkerTables, partition: int, query: GetById) -> Any
     return person_view(person, query.include)
 
 
-async def _replayed(tables: WorkerTables, query: GetById) -> Person:
-    person = Person.new(query.person_id)
-    async for event, _ in tables.log.events(query.person_id):
-        if query.as_of_sequence is not None and event.sequence > query.as_of_sequence:
-            break
-        if query.as_of_time is not None and event.time > query.as_of_time:
-            break
-        person = apply(person, event)
-    return person
+async def _replayed(tables: WorkerTables, partition: int, query: GetById) -> Person:
+    row = PersonRow(Person.new(query.person_id), 0)
+    discarded = tables.quarantine.read(partition, FoldPersons.name, query.person_id).discarded
+    async for arrival in tables.log.arrivals(query.person_id):
+        [one] = marked([arrival], discarded)
+        if one.discarded is None:
+            event = one.read()
+            if query.as_of_sequence is not None and event.sequence > query.as_of_sequence:
+                break
+            if query.as_of_time is not None and event.time > query.as_of_time:
+                break
+        row = folded(row, one)
+    return row.person
 
 
 async def get_projection(tables: WorkerTables, partition: int, query: GetProjection) -> Any:
@@ -99,6 +100,7 @@ async def get_projection(tables: WorkerTables, partition: int, query: GetProject
     for key in (query.key,) if query.key is not None else query.keys:
         if partition_of(key, tables.partitions) != partition:
             continue
+        require_applied(tables, partition, query, key, SUMMARY if query.projection == "summary" else TIMELINE)
         if query.projection == "summary":
             row = tables.summary.read(partition, key)
             if row is not None:
@@ -112,6 +114,7 @@ async def get_projection(tables: WorkerTables, partition: int, query: GetProject
 
 async def get_timeline(tables: WorkerTables, partition: int, query: GetTimeline) -> Any:
     """Timeline entries in the asked order."""
+    require_applied(tables, partition, query, query.person_id, TIMELINE)
     entries = tables.timeline.read(partition, query.person_id)
     if not entries:
         raise QueryError("not_found", "no such person", field="person_id")
@@ -157,7 +160,7 @@ def _of_keys(query: GetProjection, partitions: int) -> Sequence[int]:
     return sorted({partition_of(key, partitions) for key in keys})
 
 
-def _everywhere(_query: GetOutcome, partitions: int) -> Sequence[int]:
+def _everywhere(_query: GetOutcome | ListQuarantine, partitions: int) -> Sequence[int]:
     return range(partitions)
 
 
@@ -168,5 +171,6 @@ ENDPOINTS: dict[str, Endpoint] = {
         Endpoint("get_projection", GetProjection, _of_keys, get_projection),
         Endpoint("get_timeline", GetTimeline, _of_person, get_timeline, streams=True),
         Endpoint("get_outcome", GetOutcome, _everywhere, get_outcome, any_partition=True),
+        Endpoint("list_quarantine", ListQuarantine, _everywhere, list_quarantine),
     )
 }

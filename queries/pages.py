@@ -1,4 +1,4 @@
-"""HTTP pages of a worker: /livez, /readyz and /status, answered from memory."""
+"""HTTP pages of a worker: /livez, /readyz, /status and /metrics, answered from memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import faust
 from faust.web import Request, Response, View
 from nats.aio.client import Client
 
+from queries.metrics import CONTENT_TYPE, WorkerMetrics
 from queries.tables_of_worker import WorkerTables
 
 
-def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
+def add_pages(app: faust.App, nc: Client, tables: WorkerTables, metrics: WorkerMetrics) -> None:
     """Add the pages to the worker's web server."""
 
     @app.page("/livez")
@@ -47,5 +48,10 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables) -> None:
                 "partitions": sorted(tables.owned()),
                 "positions": {str(p): s for p, s in sorted(tables.positions.snapshot().items())},
                 "lanes": lanes,
+                **app.tables.recovery.status(),
             }
         )
+
+    @app.page("/metrics")
+    async def metrics_page(view: View, _request: Request) -> Response:
+        return view.bytes(metrics.text(), headers={"Content-Type": CONTENT_TYPE})

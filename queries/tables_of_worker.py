@@ -9,6 +9,7 @@ from agents.reading import EventLog
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions, read
+from tables.quarantine import QuarantineTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
 
@@ -22,6 +23,7 @@ class WorkerTables:
     summary: SummaryTable
     timeline: TimelineTable
     outcomes: OutcomesTable
+    quarantine: QuarantineTable
     positions: AppliedPositions
     log: EventLog
     owned: Callable[[], frozenset[int]]

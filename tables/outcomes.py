@@ -4,6 +4,7 @@ It makes an outcome final: a command that comes again is answered with the first
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,6 +32,12 @@ class OutcomesTable:
         value = self.table.get(partition, command_id.encode())
         return None if value is None else orjson.loads(value)["outcome"]
 
+    def rows(self, partition: int, start: bytes) -> Iterator[tuple[bytes, int]]:
+        """Key and time of decision (milliseconds since the epoch) of the committed rows from a key on, in key order."""
+        for key, value in self.table.scan(partition, b"", start=start):
+            if not key.startswith(b"__"):
+                yield key, orjson.loads(value)["decided_ms"]
+
 
 def find(view: TableView, command_id: str) -> OutcomeRow | None:
     """The recorded outcome of a command, staged or committed."""
@@ -45,3 +52,8 @@ def stage(view: TableView, command_id: str, row: OutcomeRow, decided_ms: int) ->
     """Stage the outcome of a command."""
     value = {"digest": row.digest, "decided_ms": decided_ms, "outcome": orjson.Fragment(row.message)}
     view.put(command_id.encode(), orjson.dumps(value))
+
+
+def remove(view: TableView, key: bytes) -> None:
+    """Stage the removal of a row."""
+    view.delete(key)

@@ -9,6 +9,7 @@ import orjson
 
 from domain.person import Person, dump_state, load_state
 from lanes.table import LaneTable, TableView
+from tables.row_size import fitting
 
 NAME = "persons"
 
@@ -52,12 +53,8 @@ class PersonsTable:
             del self._cache[key]
 
 
-class StateTooLargeError(Exception):
-    """A person's row would exceed what one changelog record may hold."""
-
-
 def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:
-    """Stage a person in a lane cycle; raises StateTooLargeError above `max_bytes`."""
+    """Stage a person in a lane cycle; raises RowTooLargeError above `max_bytes`."""
     value = orjson.dumps(
         {
             "sequence": row.person.version,
@@ -65,9 +62,7 @@ def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:
             "person": orjson.Fragment(dump_state(row.person)),
         }
     )
-    if len(value) > max_bytes:
-        raise StateTooLargeError(f"{len(value)} bytes")
-    view.put(row.person.person_id.encode(), value)
+    view.put(row.person.person_id.encode(), fitting(value, max_bytes))
 
 
 def decode(value: bytes) -> PersonRow:

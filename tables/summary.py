@@ -9,6 +9,7 @@ import orjson
 from domain.person import Person
 from domain.views.summary import render_summary
 from lanes.table import LaneTable, TableView
+from tables.row_size import fitting
 
 NAME = "summary"
 
@@ -31,8 +32,8 @@ def sequence(view: TableView, person_id: str) -> int:
     return 0 if value is None else int(orjson.loads(value)["sequence"])
 
 
-def stage(view: TableView, person: Person, stream_sequence: int) -> None:
-    """Stage the rendering of a state."""
+def stage(view: TableView, person: Person, stream_sequence: int, max_bytes: int) -> None:
+    """Stage the rendering of a state; raises RowTooLargeError above `max_bytes`."""
     key = person.person_id.encode()
     row = render_summary(person)
     if row is None:
@@ -40,4 +41,4 @@ def stage(view: TableView, person: Person, stream_sequence: int) -> None:
         return
     row["sequence"] = person.version
     row["position"] = {"partition": view.partition, "stream_sequence": stream_sequence}
-    view.put(key, orjson.dumps(row))
+    view.put(key, fitting(orjson.dumps(row), max_bytes))

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from lanes.table import LaneTable, TableView
+from tables.row_size import fitting
 
 NAME = "timeline"
 
@@ -32,7 +33,7 @@ def holds(view: TableView, person_id: str, sequence: int) -> bool:
     return view.get(key(person_id, sequence)) is not None
 
 
-def stage(view: TableView, entry: dict[str, Any], stream_sequence: int) -> None:
-    """Stage one entry."""
+def stage(view: TableView, entry: dict[str, Any], stream_sequence: int, max_bytes: int) -> None:
+    """Stage one entry; raises RowTooLargeError above `max_bytes`."""
     row = {**entry, "position": {"partition": view.partition, "stream_sequence": stream_sequence}}
-    view.put(key(entry["person_id"], entry["sequence"], entry["part"]), orjson.dumps(row))
+    view.put(key(entry["person_id"], entry["sequence"], entry["part"]), fitting(orjson.dumps(row), max_bytes))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ from nats.aio.msg import Msg
 
 from agents.decide_person import DecidePerson
 from agents.fold_persons import FoldPersons
+from agents.park_poison import ParkPoison
 from agents.project_summary import ProjectSummary
 from agents.project_timeline import ProjectTimeline
+from agents.quarantine import Quarantine
 from agents.reading import EventLog
+from agents.redrive import Redriver, Repeat
 from bridge import read
 from bridge.append import EntityAppend, EventMessage, append
 from bridge.dead_letters import DeadLetters
-from bridge.headers import kafka_headers
+from bridge.headers import coordinates
 from bridge.jetstream import Delivery
 from bridge.streams import ensure_stream
 from bridge.topics import ensure_topics
@@ -37,17 +41,19 @@ from domain.evolve import apply
 from domain.partitions import partition_of
 from domain.person import Person
 from domain.subjects import event_subject, person_filter
-from lanes.agent import LaneAgent
+from lanes.agent import Batch, LaneAgent
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition
-from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.table import LaneTable
+from lanes.table_memory import TableMemory
 from local.stack import Endpoints
 from ops.client import REPLY_TO, CommandMessage
 from queries.tables_of_worker import WorkerTables
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions
+from tables.quarantine import Parked, QuarantineTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
 
@@ -125,7 +131,7 @@ class Persons:
         found = []
         async for message in read.messages(self.nc, streams.DEAD_LETTERS, "person.dlq.>"):
             if part.encode() in message.data:
-                _, _, consumer, cause = message.subject.split(".")
+                _, _, consumer, cause, _, _ = message.subject.split(".")
                 found.append((consumer, cause, message.data))
         return found
 
@@ -133,15 +139,17 @@ class Persons:
 class Worker:
     """The tables of one worker and its lanes for partition P."""
 
-    def __init__(self, nc: Client, app: faust.App, producer: DurableProducer, inbox: str) -> None:
+    def __init__(self, nc: Client, app: faust.App, producer: FencedProducer, inbox: str) -> None:
         self.nc = nc
         self.inbox = inbox
         self.outcomes_seen: list[dict[str, Any]] = []
+        self.discarded_in: list[int] = []
         self._tables = {name: self._table(app, name) for name in topics.TABLES}
         self.persons = PersonsTable(self._tables["persons"], 100)
         self.summary = SummaryTable(self._tables["summary"])
         self.timeline = TimelineTable(self._tables["timeline"])
         self.outcomes = OutcomesTable(self._tables["outcomes"])
+        self.quarantine = QuarantineTable(self._tables["quarantine"])
         self.positions = AppliedPositions()
         self.log = EventLog(nc)
         self._letters = DeadLetters(nc, "person.dlq")
@@ -150,10 +158,12 @@ class Worker:
         self._sequence = random.getrandbits(40)
 
     def event_agents(self, max_state_bytes: int = 1 << 20) -> list[LaneAgent]:
+        wards = Quarantine(self.quarantine)
         return [
-            FoldPersons(self.persons, self.positions, self.log, self._letters, max_state_bytes=max_state_bytes),
-            ProjectSummary(self.summary, self._letters),
-            ProjectTimeline(self.timeline, self.log, self._letters),
+            FoldPersons(self.persons, self.positions, self.log, self._letters, wards, max_state_bytes=max_state_bytes),
+            ProjectSummary(self.summary, wards, max_row_bytes=1 << 20),
+            ProjectTimeline(self.timeline, self.log, wards, max_row_bytes=1 << 20),
+            ParkPoison(self.quarantine, self._letters),
         ]
 
     def decider(self, log: EventLog | None = None, max_state_bytes: int = 1 << 20) -> DecidePerson:
@@ -163,13 +173,14 @@ class Worker:
             self.nc,
             log or self.log,
             self._letters,
+            self.quarantine,
             remembered=100,
             max_state_bytes=max_state_bytes,
         )
 
     async def run(self, agents: Sequence[LaneAgent], records: Sequence[Record]) -> None:
         """One lane takes the records in one cycle and commits them."""
-        lane = Lane("topic", P, agents, self._producer, max_batch=900, max_backlog=1000, on_drained=lambda: None)
+        lane = self._lane(agents)
         numbered = [record._replace(offset=self._offset + index) for index, record in enumerate(records)]
         self._offset += len(records)
         lane.start(LanePosition(0, False))
@@ -182,6 +193,45 @@ class Worker:
             await lane.stop(1.0)
         await self.nc.flush()
 
+    async def repeat(self, partition: int, records: Sequence[Record], prepare: Callable[[Batch], None]) -> Batch:
+        """A lane takes records again."""
+        assert partition == P
+        async with self.running() as lane:
+            return await lane.repeat(records, prepare)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Lane]:
+        """A lane of the agents of person.events that runs until it is left."""
+        lane = self._lane(self.event_agents())
+        lane.start(LanePosition(0, False))
+        try:
+            yield lane
+        finally:
+            await lane.stop(1.0)
+
+    def redriver(self, repeat: Repeat | None = None) -> Redriver:
+        """Redrives of these tables; nothing that was appended is forgotten."""
+        return Redriver(
+            self.quarantine, self.log, self._letters, repeat or self.repeat, on_discarded=self.discarded_in.append
+        )
+
+    def parked(self) -> dict[tuple[str, str], Parked]:
+        """Who is parked, by agent and person."""
+        rows = self.quarantine.rows(P)
+        return {(agent, person_id): row.parked for agent, person_id, row in rows if row.parked is not None}
+
+    def _lane(self, agents: Sequence[LaneAgent]) -> Lane:
+        return Lane(
+            "topic",
+            P,
+            agents,
+            self._producer,
+            max_batch=900,
+            max_backlog=1000,
+            on_drained=lambda: None,
+            on_fenced=lambda: None,
+        )
+
     def queried(self, positions: AppliedPositions) -> WorkerTables:
         """What queries read of these tables, after a start that knows no position yet."""
         return WorkerTables(
@@ -190,6 +240,7 @@ class Worker:
             summary=self.summary,
             timeline=self.timeline,
             outcomes=self.outcomes,
+            quarantine=self.quarantine,
             positions=positions,
             log=self.log,
             owned=lambda: frozenset({P}),
@@ -220,9 +271,15 @@ class Worker:
 
     def forget_outcomes(self) -> None:
         """Lose the rows of table outcomes, as a crash between append and commit does."""
-        table = self._tables["outcomes"]
+        self.lose("outcomes")
+
+    def lose(self, name: str) -> None:
+        """Lose the rows of a table, as a crash does before a commit has reached it."""
+        table = self._tables[name]
         for key, _ in list(table.rows(P)):
             table.database(P).delete(key)
+        self.persons.forget(P)
+        self.quarantine.forget(P)
 
     async def on_outcome(self, message: Msg) -> None:
         self.outcomes_seen.append(orjson.loads(message.data))
@@ -234,7 +291,9 @@ class Worker:
 
     @staticmethod
     def _table(app: faust.App, name: str) -> LaneTable:
-        return LaneTable(app, name, partitions=PARTITIONS, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
+        return LaneTable(
+            app, name, partitions=PARTITIONS, memory=TableMemory(16 << 20, write_buffer_bytes=1 << 20, open_files=64)
+        )
 
 
 @pytest.fixture
@@ -252,7 +311,8 @@ async def worker(nc: Client, servers: Endpoints, persons: Persons, tmp_path: Pat
     changelogs = [one for one in topics.declared_by(Settings(app_id=app_id)) if one.name.startswith(app_id)]
     await ensure_topics(servers.kafka_bootstrap, changelogs)
     app = faust.App(app_id, broker=f"kafka://{servers.kafka_bootstrap}", store="rocksdb://", datadir=str(tmp_path))
-    producer = DurableProducer(servers.kafka_bootstrap, client_id=app_id, max_batch_bytes=1 << 20)
+    producer = FencedProducer(servers.kafka_bootstrap, name=app_id, client_id=app_id, max_batch_bytes=1 << 20)
+    await producer.claim([P])
     one = Worker(nc, app, producer, nc.new_inbox())
     answers = await nc.subscribe(one.inbox, cb=one.on_outcome)
     try:
@@ -270,4 +330,5 @@ def carried(
     now_ns = int(datetime.now(UTC).timestamp() * 1e9)
     delivery = Delivery(subject, data, headers or {}, sequence, 1, now_ns, "")
     key = subject.split(".")[-1].encode()
-    return Record(offset, key, data, dict(kafka_headers(stream, delivery)), now_ns // 1_000_000)
+    user = {name.lower(): value.encode() for name, value in delivery.headers.items()}
+    return Record(offset, key, data, {**dict(coordinates(stream.encode(), delivery)), **user}, now_ns // 1_000_000)

@@ -15,7 +15,9 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert dict(re.findall(r"@agents\.(\w+)\s*\|\s*([\w.]+)", shown.stdout)) == {
         "decide_person": "person.commands",
+        "expire_outcomes": "person.commands",
         "fold_persons": "person.events",
+        "park_poison": "person.events",
         "project_summary": "person.events",
         "project_timeline": "person.events",
     }

@@ -1,4 +1,4 @@
-"""An event that cannot be handled becomes a dead letter with its cause, and no other person waits for it."""
+"""An event that cannot be handled parks its person, with its cause in the dead letters, and no other person waits for it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ async def test_an_event_that_is_none_of_the_catalogue_is_dead_lettered_with_its_
 
     await worker.fold(await persons.stored(ada, grace))
 
-    assert await persons.letters(f"poison {ada}") == [("fold_persons", cause, raw)]
+    assert await persons.letters(f"poison {ada}") == [("fold_persons", cause, raw), ("project_timeline", cause, raw)]
+    assert {key: one.cause for key, one in worker.parked().items()} == {
+        ("fold_persons", ada): cause,
+        ("project_timeline", ada): cause,
+    }
     assert _versions(worker, ada, grace) == [1, 2]
 
 
@@ -52,11 +56,16 @@ async def test_bytes_that_are_no_json_are_dead_lettered_unchanged(persons: Perso
 
     await worker.fold(await persons.stored(ada, grace))
 
-    assert await persons.letters(ada) == [("fold_persons", "undecodable", raw)]
+    assert await persons.letters(ada) == [
+        ("fold_persons", "undecodable", raw),
+        ("project_timeline", "undecodable", raw),
+    ]
     assert _versions(worker, ada, grace) == [0, 1]
 
 
-async def test_later_events_of_that_person_wait_as_dead_letters_of_each_agent(persons: Persons, worker: Worker) -> None:
+async def test_later_events_of_that_person_wait_in_the_dead_letters_of_each_agent(
+    persons: Persons, worker: Worker
+) -> None:
     ada, grace = persons.new(), persons.new()
     events = await persons.append(ada, "Ada")
     unknown = {**await _next_event(persons, ada), "type": "person.teleported"}
@@ -67,10 +76,11 @@ async def test_later_events_of_that_person_wait_as_dead_letters_of_each_agent(pe
 
     await worker.fold(await persons.stored(ada, grace))
 
-    assert sorted((consumer, cause) for consumer, cause, _ in await persons.letters(ada)) == [
+    assert [(consumer, cause) for consumer, cause, _ in await persons.letters(ada)] == [
         ("fold_persons", "unknown_type"),
-        ("fold_persons", "unknown_type"),
+        ("fold_persons", "held_back"),
         ("project_timeline", "unknown_type"),
+        ("project_timeline", "held_back"),
     ]
     assert [entry["sequence"] for entry in worker.timeline.read(P, ada)] == [1]
     assert _versions(worker, ada, grace) == [1, 1]
@@ -122,10 +132,12 @@ async def test_a_person_that_outgrows_its_row_is_left_as_it_was_and_the_neighbou
     await worker.run(worker.event_agents(max_state_bytes=limit), [*larger, *await persons.stored(grace)])
 
     assert _versions(worker, ada, grace) == [1, 2]
-    # One letter: the last event of the cycle stands for the state that is too large.
+    # The first event whose state is too large is the poison, wherever it stands in its cycle.
     assert [(consumer, cause) for consumer, cause, _ in await persons.letters(ada)] == [
-        ("fold_persons", "handler_failed")
+        ("fold_persons", "handler_failed"),
+        ("fold_persons", "held_back"),
     ]
+    assert worker.parked()["fold_persons", ada].first == int(larger[0].headers["nats-sequence"])
     summary = worker.summary.read(P, ada)
     assert summary is not None
     assert summary["sequence"] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +24,8 @@ async def test_a_letter_holds_the_original_bytes_and_all_coordinates(nc: Client,
     await letters.store(_letter(sequence=7, data=b"\x00not json\xff"))
 
     stored = await nc.jetstream().get_msg(stream, 1)
-    assert stored.subject == f"{stream}.fold_persons.unknown_type"
+    digest = hashlib.sha256(b"\x00not json\xff").hexdigest()[:16]
+    assert stored.subject == f"{stream}.fold_persons.unknown_type.PERSON_EVENTS.7-{digest}"
     assert stored.data == b"\x00not json\xff"
     assert {name: text for name, text in (stored.headers or {}).items() if name.startswith("Dead-Letter-")} == {
         "Dead-Letter-Consumer": "fold_persons",
@@ -32,8 +35,9 @@ async def test_a_letter_holds_the_original_bytes_and_all_coordinates(nc: Client,
         "Dead-Letter-Sequence": "7",
         "Dead-Letter-Subject": "person.events.profile.created.0.x",
         "Dead-Letter-Attempts": "1",
+        "Dead-Letter-Data": "whole",
     }
-    assert letters.stored == 1
+    assert letters.stored == {("fold_persons", "unknown_type"): 1}
 
 
 async def test_the_same_letter_twice_is_stored_once(nc: Client, make_stream: MakeStream) -> None:
@@ -46,6 +50,38 @@ async def test_the_same_letter_twice_is_stored_once(nc: Client, make_stream: Mak
     await letters.store(_letter(sequence=1, consumer="project_timeline"))
 
     assert [message.stream_sequence async for message in messages(nc, stream, f"{stream}.>")] == [1, 2, 3]
+
+
+async def test_a_letter_that_was_stored_long_ago_is_not_stored_again(nc: Client, make_stream: MakeStream) -> None:
+    stream = await make_stream(duplicate_window=100_000_000)
+    letters = DeadLetters(nc, stream)
+    await letters.store(_letter(sequence=1))
+    await asyncio.sleep(0.3)
+
+    await letters.store(_letter(sequence=1))
+
+    assert [message.stream_sequence async for message in messages(nc, stream, f"{stream}.>")] == [1]
+    assert letters.stored.total() == 1
+
+
+async def test_many_letters_are_stored_in_their_order(nc: Client, make_stream: MakeStream) -> None:
+    stream = await make_stream()
+
+    await DeadLetters(nc, stream).store_all(_letter(sequence=number, data=b"%d" % number) for number in range(250))
+
+    stored = [message.data async for message in messages(nc, stream, f"{stream}.>")]
+    assert stored == [b"%d" % number for number in range(250)]
+
+
+async def test_the_data_of_a_letter_that_no_server_would_take_is_left_to_its_source(
+    nc: Client, make_stream: MakeStream
+) -> None:
+    stream = await make_stream()
+
+    await DeadLetters(nc, stream).store(_letter(sequence=1, data=b"x" * nc.max_payload))
+
+    stored = await nc.jetstream().get_msg(stream, 1)
+    assert (stored.data, (stored.headers or {})["Dead-Letter-Data"]) == (None, "omitted")
 
 
 async def test_a_letter_that_the_stream_refuses_is_an_error(nc: Client, make_stream: MakeStream) -> None:

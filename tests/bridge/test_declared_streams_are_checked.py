@@ -9,9 +9,12 @@ import pytest
 from nats.aio.client import Client
 
 from bridge.errors import StreamMismatchError
+from bridge.ingress_route import declared_consumers
 from bridge.jetstream import JetStreamError, api
 from bridge.streams import ensure_consumer, ensure_stream
 from config import streams
+from config.settings import Settings
+from ops.installation import routes_of
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ async def test_what_the_application_declares_can_be_declared_again(nc: Client, p
         await ensure_stream(nc, declaration)
         try:
             await ensure_stream(nc, declaration)
-            for stream, consumer in streams.ingress_consumers(partitions):
+            for stream, consumer in declared_consumers(routes_of(Settings(partitions=partitions)), partitions):
                 if declaration["name"] == f"{unique}_{stream}":
                     renamed = {**consumer}
                     if "filter_subject" in consumer:

@@ -10,9 +10,12 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from nats.aio.client import Client
 
+from bridge.errors import UnmappableError
+from bridge.header_mapping import IngressHeaders
 from bridge.headers import source
 from bridge.ingress import Destination, IngressLane, KafkaRecord, Router
 from bridge.jetstream import CONSUMER_NOT_FOUND, Delivery, JetStreamError, api
+from bridge.routes import IngressRoute
 from bridge.routing import by_subject_tokens
 from bridge.streams import ensure_consumer
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
@@ -55,6 +58,17 @@ class Carried:
         self.topic = topic
         self.writer = writer
         self.ensured = 0
+        self.refused: list[tuple[int, str]] = []
+        self.route = IngressRoute.model_validate(
+            {
+                "name": "carried",
+                "direction": "ingress",
+                "source": {"stream": stream},
+                "target": {"topic": topic},
+                "partition": {"from": "token", "token": 2},
+                "loop_guard": "off",
+            }
+        )
         self._lanes: list[IngressLane] = []
 
     def start(self, route: Router | None = None, batch: int = 10) -> IngressLane:
@@ -64,6 +78,8 @@ class Carried:
             consumer="reader",
             topic=self.topic,
             route=route or by_subject_tokens(partition=2, key=3),
+            headers=IngressHeaders(self.route, "test"),
+            reject=self._reject,
             write=self.writer,
             batch=batch,
             ensure=self._ensure,
@@ -71,6 +87,9 @@ class Carried:
         self._lanes.append(lane)
         lane.start()
         return lane
+
+    async def _reject(self, delivery: Delivery, error: UnmappableError) -> None:
+        self.refused.append((delivery.stream_sequence, error.reason))
 
     async def _ensure(self) -> None:
         self.ensured += 1

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from bridge import headers
 from bridge.dead_letters import DeadLetter, DeadLetters
+from bridge.ingress_route import declared_consumers
 from config import streams, topics
 from config.settings import Settings
 from domain.commands import COMMANDS
@@ -22,6 +23,7 @@ from domain.events import EVENTS
 from domain.outcomes import Outcome
 from domain.undecodable import Cause
 from ops.cli import main
+from ops.installation import routes_of
 from queries.endpoints import ENDPOINTS
 from queries.frame import Query
 from tests.docs.generated import REFERENCE, ROOT, SECTIONS, written
@@ -121,7 +123,7 @@ def test_every_consumer_and_setting_is_documented() -> None:
     text = section(page("streams.md"), "## Consumers")
     named = first_cells(text)
 
-    for stream, consumer in streams.ingress_consumers(3):
+    for stream, consumer in declared_consumers(routes_of(Settings(partitions=3)), 3):
         assert re.sub(r"-\d+$", "-<p>", consumer["durable_name"]) in named
         assert f"`{stream}`" in text
         assert set(consumer) <= named

@@ -13,10 +13,12 @@ import pytest
 
 from bridge.topics import ensure_topics
 from config.topics import Topic
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane
 from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.table import LaneTable
+from lanes.table_memory import TableMemory
 from local.stack import Endpoints
 
 MakeTopic = Callable[..., Awaitable[str]]
@@ -49,10 +51,21 @@ def make_topic(servers: Endpoints, unique: str) -> MakeTopic:
 
 @pytest.fixture
 async def producer(servers: Endpoints) -> AsyncIterator[DurableProducer]:
-    """A producer as lanes use it, with small batches."""
+    """A producer as the bridge uses it, with small batches."""
     durable = DurableProducer(servers.kafka_bootstrap, client_id="test-lanes", max_batch_bytes=MAX_BATCH_BYTES)
     yield durable
     await durable.stop()
+
+
+@pytest.fixture
+async def fenced(servers: Endpoints, unique: str) -> AsyncIterator[FencedProducer]:
+    """A producer as lanes use it, with small batches and the first partitions claimed."""
+    owner = FencedProducer(
+        servers.kafka_bootstrap, name=unique, client_id="test-lanes-fenced", max_batch_bytes=MAX_BATCH_BYTES
+    )
+    await owner.claim(range(4))
+    yield owner
+    await owner.stop()
 
 
 @pytest.fixture
@@ -62,7 +75,9 @@ def make_table(servers: Endpoints, unique: str, tmp_path: Path) -> Iterator[Make
     tables: list[LaneTable] = []
 
     async def make(name: str, changelog: Mapping[str, str] | None = None) -> LaneTable:
-        table = LaneTable(app, name, partitions=2, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
+        table = LaneTable(
+            app, name, partitions=2, memory=TableMemory(16 << 20, write_buffer_bytes=1 << 20, open_files=64)
+        )
         settings = {"cleanup.policy": "compact", **(changelog or {})}
         await ensure_topics(servers.kafka_bootstrap, [Topic(table.changelog_topic, 2, 1, settings)])
         tables.append(table)
@@ -75,14 +90,14 @@ def make_table(servers: Endpoints, unique: str, tmp_path: Path) -> Iterator[Make
 
 
 @pytest.fixture
-async def make_lane(producer: DurableProducer) -> AsyncIterator[MakeLane]:
+async def make_lane(fenced: FencedProducer) -> AsyncIterator[MakeLane]:
     """Make a lane of partition 0 that is stopped at the end."""
     lanes: list[Lane] = []
 
     def make(*agents: Any, **settings: Any) -> Lane:
-        common = {"max_batch": 100, "max_backlog": 1000, "on_drained": lambda: None}
+        common = {"max_batch": 100, "max_backlog": 1000, "on_drained": lambda: None, "on_fenced": lambda: None}
         topic = settings.pop("topic", "topic")
-        lane = Lane(topic, 0, agents, settings.pop("producer", producer), **{**common, **settings})
+        lane = Lane(topic, 0, agents, settings.pop("producer", fenced), **{**common, **settings})
         lanes.append(lane)
         return lane
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import faust
 from faust.types import TP
 
 from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
+from lanes.fenced_producer import FencedProducer
 from lanes.producer import DurableProducer
 from lanes.record import Record
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable
+from lanes.table_memory import TableMemory
 
 APP_ID = os.environ.get("TOY_ID", "toy")
 BOOTSTRAP = os.environ.get("TOY_KAFKA", "127.0.0.1:1")
 DATA = Path(os.environ.get("TOY_DATA", "build/toy"))
 TOPIC = f"{APP_ID}-words"
+PAUSING = DATA / "pausing"
+"""A worker that finds this file stops itself in the cycle that has a record of key pause."""
 WRITTEN_HERE = [b"own-%d" % number for number in range(20)]
 """Keys that the worker writes itself when TOY_OWN is set."""
 
@@ -35,6 +42,10 @@ class CountWords(LaneAgent):
     async def process(self, batch: Batch) -> None:
         view = batch.view(self.tables[0])
         for record in batch.records:
+            if record.key == b"pause" and PAUSING.exists():
+                # As a machine does that is suspended in the middle of a cycle.
+                PAUSING.unlink()
+                os.kill(os.getpid(), signal.SIGSTOP)
             if record.value:
                 view.put(record.key, b"%d" % (int(view.get(record.key) or b"0") + 1))
             else:
@@ -61,10 +72,10 @@ app = LaneApp(
     broker_commit_every=10**9,
     web_bind="127.0.0.1",
     lane_settings=LaneSettings(),
-    producer=DurableProducer(BOOTSTRAP, client_id=APP_ID, max_batch_bytes=1 << 20),
+    producer=FencedProducer(BOOTSTRAP, name=APP_ID, client_id=APP_ID, max_batch_bytes=1 << 20),
     writer=DurableProducer(BOOTSTRAP, client_id=f"{APP_ID}-writer", max_batch_bytes=1 << 20),
 )
-table = LaneTable(app, "words", partitions=2, block_cache_bytes=1 << 20, write_buffer_bytes=1 << 20)
+table = LaneTable(app, "words", partitions=2, memory=TableMemory(16 << 20, write_buffer_bytes=1 << 20, open_files=64))
 agent = CountWords(table)
 app.lanes.declare(TOPIC, [agent], max_batch=100)
 raw = faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
@@ -93,6 +104,19 @@ def drop_a_fetch() -> None:
     app.lanes.deliver = dropping  # type: ignore[method-assign]  # the test stands in for a lost fetch
 
 
+def start_late() -> None:
+    """Start the lanes after the consumer has fetched for them, as on a busy machine."""
+    start = app.lanes.start
+
+    async def late(*args: Any) -> None:
+        await asyncio.sleep(1)
+        await start(*args)
+
+    app.lanes.start = late  # type: ignore[method-assign]  # the test stands in for a busy machine
+
+
 app.lanes.on_started.append(write_own)
+if "TOY_LATE" in os.environ:
+    start_late()
 if "TOY_DROP" in os.environ:
     drop_a_fetch()

@@ -2,106 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from rocksdict import Options, Rdict
 
 from bridge.topics import ensure_topics
 from config.topics import Topic
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
-from lanes.table import OFFSET_KEY
-from local.processes import ChildProcess
 from local.stack import Endpoints
-from ops.workers import free_port
+from tests.lanes.toy_worker import ToyWorker
 
 if TYPE_CHECKING:
     from tests.lanes.conftest import ReadTopic
-
-ROOT = Path(__file__).parents[2]
-Rows = dict[int, dict[bytes, bytes]]
-
-
-class ToyWorker:
-    """The counting application as a child process."""
-
-    def __init__(self, app_id: str, servers: Endpoints, folder: Path) -> None:
-        self.topic = f"{app_id}-words"
-        self.changelog = f"{app_id}-words-changelog"
-        self.data = folder / "data"
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
-            "TOY_ID": app_id,
-            "TOY_KAFKA": servers.kafka_bootstrap,
-            "TOY_DATA": str(self.data),
-        }
-        self._log = folder / "log"
-        self._process: ChildProcess | None = None
-
-    def start(self, **environment: str) -> None:
-        self.data.mkdir()
-        command = ["-m", "faust", "-A", "counting_app", "--datadir", str(self.data), "worker", "-l", "info"]
-        command += ["--web-port", str(free_port())]
-        environment = {**self._environment, **environment}
-        self._process = ChildProcess("toy", [sys.executable, *command], log=self._log, env=environment)
-        self._process.start()
-
-    def await_committed(self, count: int, what: str) -> list[tuple[int, int]]:
-        """Partition and offset of each durable record once there are `count`."""
-        assert self._process is not None
-        told = self.data / "committed"
-        deadline = time.monotonic() + 40
-        while True:
-            lines = told.read_text().splitlines() if told.exists() else []
-            if len(lines) >= count:
-                return [(int(partition), int(offset)) for partition, offset in map(str.split, lines)]
-            assert self._process.running, self._process.last_log_line
-            assert time.monotonic() < deadline, f"{what}: {len(lines)} of {count}, log {self._log.read_text()[-2000:]}"
-            time.sleep(0.02)
-
-    def await_dropped(self) -> tuple[int, ...]:
-        """Partition, first and last offset of the fetch that was dropped."""
-        told = self.data / "dropped"
-        deadline = time.monotonic() + 40
-        while not told.exists() or not told.read_text().endswith("\n"):
-            assert self._process is not None
-            assert self._process.running, self._process.last_log_line
-            assert time.monotonic() < deadline, self.log[-2000:]
-            time.sleep(0.02)
-        return tuple(map(int, told.read_text().split()))
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
-
-    def rows(self) -> Rows:
-        """What RocksDB holds, Faust's offset key left out."""
-        found = {partition: dict(self._database(partition)) for partition in (0, 1)}
-        return {partition: {k: v for k, v in rows.items() if k != OFFSET_KEY} for partition, rows in found.items()}
-
-    def offsets(self) -> list[int]:
-        """The changelog offsets that the databases say they have applied."""
-        return [int(dict(self._database(partition))[OFFSET_KEY]) for partition in (0, 1)]
-
-    def _database(self, partition: int) -> list[tuple[bytes, bytes]]:
-        [path] = self.data.rglob(f"words-{partition}.db")
-        database = Rdict(str(path), options=Options(raw_mode=True))
-        try:
-            return list(database.items())
-        finally:
-            database.close()
 
 
 @pytest.fixture
@@ -145,6 +61,16 @@ async def test_rows_are_the_same_after_the_data_folder_was_lost(
         1: expected[1],
     }
     assert await _committed(servers, toy) == [28, 300]
+
+
+async def test_what_was_fetched_before_the_lanes_had_started_is_fetched_again(
+    toy: ToyWorker, producer: DurableProducer
+) -> None:
+    await producer.write([OutgoingBatch(toy.topic, 1, [OutgoingRecord(b"ada", b"1", 0)] * 5)])
+
+    toy.start(TOY_LATE="1")
+
+    assert toy.await_committed(5, "counting") == [(1, offset) for offset in range(5)]
 
 
 async def test_a_lane_whose_fetch_was_lost_reads_it_again_before_it_goes_on(

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from lanes.agent import Batch, LaneAgent
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.record import Record
@@ -51,27 +52,28 @@ class Counting(LaneAgent):
         return int(self.tables[0].get(0, b"count") or b"0")
 
 
-class WatchedProducer(DurableProducer):
+class WatchedProducer(FencedProducer):
     """The producer; a test sees each call and may act before it is sent or before its offsets are told."""
 
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(bootstrap, client_id="watched", max_batch_bytes=1 << 20)
+    def __init__(self, bootstrap: str, name: str) -> None:
+        super().__init__(bootstrap, name=name, client_id="watched", max_batch_bytes=1 << 20)
         self.calls: list[list[str]] = []
         self.before: Callable[[], Any] = lambda: None
         self.after: Callable[[], Any] = lambda: None
 
-    async def write(self, batches: Iterable[OutgoingBatch]) -> list[list[int]]:
+    async def write(self, partition: int, batches: Iterable[OutgoingBatch]) -> list[list[int]]:
         outgoing = list(batches)
         self.calls.append([batch.topic for batch in outgoing])
         self.before()
-        offsets = await super().write(outgoing)
+        offsets = await super().write(partition, outgoing)
         self.after()
         return offsets
 
 
 @pytest.fixture
-async def watched(servers: Endpoints) -> Any:
-    producer = WatchedProducer(servers.kafka_bootstrap)
+async def watched(servers: Endpoints, unique: str) -> Any:
+    producer = WatchedProducer(servers.kafka_bootstrap, unique)
+    await producer.claim([0])
     yield producer
     await producer.stop()
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lanes.agent import Batch, LaneAgent
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import LanePosition
-from lanes.producer import DurableProducer
 from lanes.table import LaneTable
 
 if TYPE_CHECKING:
@@ -279,14 +279,14 @@ async def test_a_write_that_never_ends_does_not_hold_up_a_stop(
 ) -> None:
     writing = asyncio.Event()
 
-    class Hanging(DurableProducer):
-        async def write(self, batches: object) -> list[list[int]]:
+    class Hanging(FencedProducer):
+        async def write(self, partition: int, batches: object) -> list[list[int]]:
             writing.set()
             await asyncio.Event().wait()
             raise AssertionError
 
     table = await make_table("values")
-    hanging = Hanging("127.0.0.1:1", client_id="hanging", max_batch_bytes=1000)
+    hanging = Hanging("127.0.0.1:1", name="hanging", client_id="hanging", max_batch_bytes=1000)
     lane = make_lane(Seen(table), producer=hanging)
     lane.start(BEGIN)
     lane.deliver(records(0, 0))

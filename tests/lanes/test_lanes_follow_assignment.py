@@ -10,6 +10,7 @@ import pytest
 from faust.types import TP
 
 from lanes.agent import Batch, LaneAgent
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import LanePosition
 from lanes.producer import DurableProducer
 from lanes.runtime import Lanes, LaneSettings
@@ -49,8 +50,8 @@ def agent() -> Counting:
 
 
 @pytest.fixture
-async def lanes(producer: DurableProducer, agent: Counting) -> AsyncIterator[Lanes]:
-    running = Lanes(producer, producer, LaneSettings(max_backlog=10))
+async def lanes(fenced: FencedProducer, producer: DurableProducer, agent: Counting) -> AsyncIterator[Lanes]:
+    running = Lanes(fenced, producer, LaneSettings(max_backlog=10))
     running.declare("events", [agent], max_batch=5)
     yield running
     await running.stop(99)
@@ -217,6 +218,7 @@ async def test_nothing_is_owned_while_lanes_stop(lanes: Lanes, agent: Counting, 
 
 
 async def test_what_a_worker_writes_reaches_kafka_and_its_own_lanes_without_a_fetch(
+    fenced: FencedProducer,
     producer: DurableProducer,
     make_topic: MakeTopic,
     read_topic: ReadTopic,
@@ -225,7 +227,7 @@ async def test_what_a_worker_writes_reaches_kafka_and_its_own_lanes_without_a_fe
     eventually: Eventually,
 ) -> None:
     topic = await make_topic(partitions=3)
-    lanes = Lanes(producer, producer, LaneSettings())
+    lanes = Lanes(fenced, producer, LaneSettings())
     lanes.declare(topic, [agent], max_batch=100)
     # Partition 0 stands at its end, partition 1 has unread records before it, partition 2 belongs to somebody else.
     await lanes.start({TP(topic, 0): LanePosition(0, True), TP(topic, 1): LanePosition(5, False)}, 1)

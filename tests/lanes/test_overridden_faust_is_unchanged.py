@@ -10,18 +10,27 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from faust.agents import Agent
 from faust.app.base import App
-from faust.stores.rocksdb import Store
+from faust.assignor.client_assignment import CopartitionedAssignment
+from faust.assignor.copartitioned_assignor import CopartitionedAssignor
+from faust.assignor.partition_assignor import PartitionAssignor
+from faust.stores.rocksdb import RocksDBOptions, Store
+from faust.tables.base import Collection
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 
 from lanes.agent import LaneExecutedAgent
 from lanes.app import LaneApp
-from lanes.consumer import LaneConsumer, LaneConsumerThread
+from lanes.assignor import LanePartitionAssignor, StandbyFirstAssignor
+from lanes.consumer import LaneConsumer, LaneConsumerThread, LaneRebalanceListener
+from lanes.recovery import LaneRecovery, LaneTables
 from lanes.table import OFFSET_KEY
+from lanes.table_memory import SharedMemoryTable
 from local.stack import Endpoints
 
 PINNED = [
@@ -33,7 +42,8 @@ PINNED = [
     (
         Consumer._wait_next_records,
         "6218e1969a636b3ff504ad1b8e7ad58a113572e43d746cc96d684ed5153032c6",
-        "LaneConsumer.getmany calls it: it must still return the fetch, or None, and the active partitions",
+        "LaneConsumer.getmany calls it: it must still return the fetch, or None, and the active partitions. Only its sleep of a "
+        "second while no partition is active is replaced",
     ),
     (
         Consumer.wait_empty,
@@ -106,6 +116,21 @@ PINNED = [
         "group_commit writes the offset key in this format",
     ),
     (
+        Collection._new_store,
+        "914a2bda605d38f5b5bdf07f2d0b01ef565dd036b2b3e5391c54321094daf4b5",
+        "SharedMemoryTable gives the store options of its own: it must still return the one store of the table",
+    ),
+    (
+        RocksDBOptions.open,
+        "ff87e92d69e2f487e2657c1df266543f4733d4acad3dd18fa5c86f239d8e340d",
+        "SharedMemoryTable replaces as_options: a database must still be opened with what it returns",
+    ),
+    (
+        App.Table,
+        "e49f205922bb5121659c410e6a8edb1bc8009068dbb5b097c73f4a1868cc47bb",
+        "LaneTable adds its table as app.Table does",
+    ),
+    (
         AIOKafkaConsumerThread.seek_to_committed,
         "775ab0adc4b052abee204d5347a556412b1f77ed4de971adde69a55a1cb6f908",
         "LaneConsumer.lane_positions starts lanes there: it must still seek and tell every partition with a committed offset",
@@ -165,6 +190,126 @@ PINNED = [
         "5ed1c5b1367ad85413d82f5704ed1165eecee5f30be6c234b3210ffd9461f02a",
         "DurableProducer relies on it: a batch waits for the one before it, and nothing is taken after fail_all",
     ),
+    (
+        Recovery._restart_recovery.fun,
+        "6bd8a8558a2dffe4c60b8150f23d721baa6b3d658367f911a3ad2187e20efc6f",
+        "LaneRecovery does its steps with consumers of its own: when it starts, what it waits for and what ends it must be the same",
+    ),
+    (
+        Recovery._slurp_changelogs.fun,
+        "7825c7e50f766d5ab0fd246b63420ea0dfcd732d005f1057cc9da656ff5d3967",
+        "LaneRecovery leaves it empty: only records of changelogs may pass it",
+    ),
+    (
+        Recovery._publish_stats.fun,
+        "48939a846a9af3a67d132c3b099300cfd647ebc6a6a6657fb3e9131c6b5aafd1",
+        "LaneRecovery logs its own progress: it must do nothing but log",
+    ),
+    (
+        Recovery.on_rebalance,
+        "aa4d997a1795ceae3880f98311b46935d9ae1a183a699b9a283bb4306bc8641f",
+        "LaneRecovery takes active_tps, standby_tps, tp_to_table and the generation from it, and is signalled by it",
+    ),
+    (
+        Recovery.on_stop,
+        "766b9af50a72dc2295a0fa4d37842731eef654986587515a6d26adbd3e5397df",
+        "LaneRecovery stops its readers around it",
+    ),
+    (
+        Recovery._wait,
+        "ec7429b70176f8c688545780fdd6751714a1fa2ed247a9c0236adf9c99f16a53",
+        "LaneRecovery runs its steps in it: it must still raise when the service stops or another rebalance begins",
+    ),
+    (
+        Recovery._set_recovery_started,
+        "bcfebf81ae13fc7551f3cdfee4335dc20600e084291fdcba0040b0defae84bec",
+        "LaneRecovery calls it before it replays",
+    ),
+    (
+        TableManager.on_start,
+        "365dd25fbc0e068499c89e526516c638693a2d143b6ac249f84a60f5267fec9d",
+        "LaneTables starts without its sleep: nothing else may be left out",
+    ),
+    (
+        TableManager.on_rebalance,
+        "2d2c23a07bf5432854a01ad790af19bb7e7acc8062a6ac2934ff0db94bf3924a",
+        "LaneTables pauses recovery before it: databases are closed and opened in it",
+    ),
+    (
+        TableManager.recovery.fget,
+        "f0bf5de78b4c3d235c3554010480f407010ccb7c481c68852a985542b952df32",
+        "LaneTables makes a LaneRecovery with the same arguments",
+    ),
+    (
+        TableManager._update_channels,
+        "88e3941facc934d697ef5bc26c6e21b0e30179c6d66493d12e77da501010e701",
+        "LaneTables subscribes changelogs by it",
+    ),
+    (
+        Consumer.resume_partitions,
+        "afe6b7c02a41d63cd46d47a03f09b547c85289c108de21d682970057d1015c3b",
+        "LaneConsumer wakes the fetch behind it",
+    ),
+    (
+        AIOKafkaConsumer.seek_to_committed,
+        "f6cd85c8b70a4ccf7e862de24f6c5d985038eed3e140990f000aa4b52eda8d72",
+        "LaneConsumerThread gives it the source partitions only: it must still seek and tell each",
+    ),
+    (
+        AIOKafkaConsumer.pause,
+        "d5fc6f42365036159ad6d565389bc329601f8fb66ac437c3b165bb26b8586c74",
+        "LaneRebalanceListener pauses changelogs by it before the first fetch",
+    ),
+    (
+        Store.persisted_offset,
+        "6f2e502fb86043a1cf0adca5c2fffb197579db01b31dbba3b0415aaacc35a2ed",
+        "Replica.open reads the offset key in this format",
+    ),
+    (
+        Store._open_for_partition,
+        "1dc4e0113d67379dd61c0a396fa92636577d5fc6be60d4312253fa566080377b",
+        "Replica opens and rebuilds a database by it",
+    ),
+    (
+        Store.partition_path,
+        "0cc4eae7dc33fcf199f5a271d5186984f3a18af73a5168a9961e71518eb7ab14",
+        "Replica removes the folder of a database that it builds again",
+    ),
+    (
+        Store.revoke_partitions,
+        "3f85447a24fc34ffd1ecb5039f502ac6049d92fbd61d91371049bab01203e390",
+        "databases of partitions that stay, active or standby, must stay open in it",
+    ),
+    (
+        Store.assign_partitions,
+        "34dc27ace6dd916054ed70a4d7d8572629713a8b002f7dee088f0a2f17aa991b",
+        "databases of new active partitions are opened in it, before recovery",
+    ),
+    (
+        PartitionAssignor._perform_assignment,
+        "1e0bf2c5c8f42574670a8ef7661a043919c8e03b59ec966ce8109a36fd20fa52",
+        "LanePartitionAssignor lets it find StandbyFirstAssignor in its module",
+    ),
+    (
+        CopartitionedAssignor.get_assignment,
+        "9e7c467c7140fd2298de29e2bc2f55313b29b95d8bc76fcf4529a37c7fadd676",
+        "StandbyFirstAssignor promotes before it: it must keep what fits max_capacity",
+    ),
+    (
+        CopartitionedAssignment.promote_standby_to_active,
+        "78565e1a1dcd954fb5efb861359795af642fc8dc26a709dd5ddd5db8ec11e97c",
+        "StandbyFirstAssignor promotes by it",
+    ),
+    (
+        Fetcher.fetched_records,
+        "be4348896b9b66afe048de954e2be91c546f4e96c94cb120d5764ec77ce8f19e",
+        "ChangelogReader.fetch: it must move the position also when a fetch holds no record",
+    ),
+    (
+        PartitionRecords._unpack_records,
+        "b803e6d46480732c7a7faa8e784b338bcdd4e707ea67fba96c013654b04b8a08",
+        "Replay ends by position: it must move past control batches and compacted offsets",
+    ),
 ]
 
 OVERRIDES = [
@@ -175,11 +320,26 @@ OVERRIDES = [
     (LaneConsumer, "verify_event_path"),
     (LaneConsumer, "_new_consumer_thread"),
     (LaneConsumerThread, "_create_worker_consumer"),
+    (LaneConsumer, "resume_partitions"),
+    (LaneConsumer, "_wait_next_records"),
+    (LaneConsumer, "RebalanceListener"),
+    (LaneConsumerThread, "seek_to_committed"),
+    (LaneRebalanceListener, "on_partitions_assigned"),
+    (LaneRecovery, "_restart_recovery"),
+    (LaneRecovery, "_slurp_changelogs"),
+    (LaneRecovery, "_publish_stats"),
+    (LaneRecovery, "on_stop"),
+    (LaneTables, "recovery"),
+    (LaneTables, "on_start"),
+    (LaneTables, "on_rebalance"),
+    (StandbyFirstAssignor, "get_assignment"),
+    (LanePartitionAssignor, "_perform_assignment"),
     (LaneApp, "_new_transport"),
     (LaneApp, "on_started"),
     (LaneApp, "on_stop"),
     (LaneExecutedAgent, "on_start"),
     (LaneExecutedAgent, "on_stop"),
+    (SharedMemoryTable, "_new_store"),
 ]
 
 

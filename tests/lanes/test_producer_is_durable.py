@@ -6,13 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 
 if TYPE_CHECKING:
-    from tests.lanes.conftest import Eventually, MakeTopic, ReadTopic
+    from tests.lanes.conftest import MakeTopic, ReadTopic
 
 
 def _records(*values: bytes | None, key: bytes = b"ada") -> list[OutgoingRecord]:
@@ -117,32 +116,6 @@ async def test_after_a_refused_batch_nothing_later_of_its_partition_is_stored(
 
     await asyncio.sleep(0.1)
     assert await read_topic(narrow, 0) == []
-
-
-async def test_what_was_enqueued_and_not_sent_never_arrives_after_a_discard(
-    producer: DurableProducer, make_topic: MakeTopic, read_topic: ReadTopic, eventually: Eventually
-) -> None:
-    topic = await make_topic()
-    await producer.start()
-    session = producer._producer
-    assert session is not None
-    # The sender takes nothing of this partition, as when its leader does not answer.
-    held = session._sender._muted_partitions
-    held.add(TopicPartition(topic, 0))
-    writing = asyncio.create_task(producer.write([OutgoingBatch(topic, 0, _records(b"stale"))]))
-    await eventually(lambda: any(session._message_accumulator._batches.values()))
-    writing.cancel()
-    await asyncio.wait({writing})
-
-    await producer.discard()
-    held.clear()
-    await producer.write([OutgoingBatch(topic, 0, _records(b"after"))])
-
-    assert [record.value for record in await read_topic(topic, 0)] == [b"after"]
-
-
-async def test_a_discard_without_a_session_is_nothing(producer: DurableProducer) -> None:
-    await producer.discard()
 
 
 async def test_nothing_to_write_needs_no_answer(producer: DurableProducer) -> None:

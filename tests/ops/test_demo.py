@@ -47,7 +47,7 @@ def test_up_writes_where_everything_is_and_ends_cleanly(tmp_path: Path) -> None:
         stack = _await_stack_file(up, tmp_path)
         assert stack["nats_url"].startswith("nats://")
         assert len(stack["workers"]) == 1
-        pids = [stack["nats_pid"], stack["kafka_pid"], stack["workers"][0]["pid"]]
+        pids = [*stack["nats_pids"], *stack["kafka_pids"], stack["workers"][0]["pid"]]
         assert all(_alive(pid) for pid in pids)
 
         first_worker = stack["workers"][0]["pid"]
@@ -87,7 +87,7 @@ def test_up_uses_the_servers_that_the_environment_names(tmp_path: Path, own_serv
     try:
         stack = _await_stack_file(up, tmp_path)
         assert (stack["nats_url"], stack["kafka_bootstrap"]) == (own_servers.nats_url, own_servers.kafka_bootstrap)
-        assert (stack["nats_pid"], stack["kafka_pid"]) == (None, None)
+        assert (stack["nats_pids"], stack["kafka_pids"]) == ([], [])
     finally:
         up.send_signal(signal.SIGINT)
         assert up.wait(30) == 0

@@ -1,0 +1,1 @@
+"""The engines that are measured side by side; each module is a program of its own, run by `benchmarks.run`."""

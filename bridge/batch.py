@@ -1,0 +1,108 @@
+"""One atomic JetStream batch, written to the connection as a whole and answered once.
+
+Guarantee: all messages of a batch are stored in order without others between them, or none is; the answer comes after the server has
+synced. Protocol: NATS ADR-50."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import NoRespondersError, OutboundBufferLimitError
+
+from bridge.egress_mapping import Outgoing
+from bridge.errors import AppendRefusedError, BridgeError
+
+LOST_RACE = frozenset({10070, 10071, 10164, 10201})
+"""Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
+
+
+class SentBatch(NamedTuple):
+    """A batch on its way: its token and the answers to its first and its last message."""
+
+    token: str
+    answer: asyncio.Future[Msg]
+
+
+class BatchWriter:
+    """Writes batches of one connection. Messages are given as bytes, so that they can be prepared while another batch is on its way."""
+
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+
+    async def start(self) -> None:
+        """Listen for answers."""
+        self._inbox = self._nc.new_inbox()
+        self._subscription = await self._nc.subscribe(f"{self._inbox}.*", cb=self._answered)
+
+    async def stop(self) -> None:
+        """Listen no more; batches on their way stay unanswered."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None and not self._nc.is_closed:
+            await subscription.unsubscribe()
+        for waiting in self._waiting.values():
+            waiting.cancel()
+        self._waiting.clear()
+
+    async def send(self, messages: Sequence[Outgoing]) -> SentBatch:
+        """Write a batch to the connection; raises OutboundBufferLimitError at once while it is down: nothing lands later then."""
+        if not self._nc.is_connected:
+            raise OutboundBufferLimitError
+        token = uuid.uuid4().hex
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        prefix = f"Nats-Batch-Id: {token}\r\nNats-Batch-Sequence: "
+        reply = f"{self._inbox}.{token}".encode()
+        last = len(messages)
+        lines: list[bytes] = []
+        for number, (subject, headers, data) in enumerate(messages, start=1):
+            end = f"{prefix}{number}\r\nNats-Batch-Commit: 1\r\n\r\n" if number == last else f"{prefix}{number}\r\n\r\n"
+            size = len(headers) + len(end) + 10
+            # The first message is answered, too, so that the reason is known when the server opens no batch.
+            to = reply if number in (1, last) else b""
+            lines.append(b"HPUB %b %b %d %d\r\nNATS/1.0\r\n%b" % (subject, to, size, size + len(data), headers))
+            lines.append(end.encode())
+            lines.append(data)
+            lines.append(b"\r\n")
+        # One write instead of one for each message: nats-py would await its flusher every time.
+        await self._nc._send_command(b"".join(lines))
+        await self._nc._flush_pending()
+        return SentBatch(token, future)
+
+    async def stored(self, sent: SentBatch, *, timeout_s: float) -> int:
+        """The stream sequence of the last message once all are stored.
+
+        Raises AppendRefusedError when an expectation was wrong and BridgeError when the server could not store: nothing is stored then.
+        Raises TimeoutError or NoRespondersError when the answer is unknown: the batch may be stored, the caller must look.
+        """
+        try:
+            message = await asyncio.wait_for(sent.answer, timeout_s)
+        finally:
+            self._waiting.pop(sent.token, None)
+        if (message.headers or {}).get("Status") == "503":
+            raise NoRespondersError
+        answer = json.loads(message.data)
+        if "error" in answer:
+            error = answer["error"]
+            code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
+            if code in LOST_RACE:
+                raise AppendRefusedError(code, description)
+            raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
+        return int(answer["seq"])
+
+    async def _answered(self, message: Msg) -> None:
+        # The answer to the first message is empty when the batch is open.
+        if not message.data and not message.headers:
+            return
+        waiting = self._waiting.get(message.subject.rpartition(".")[2])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)

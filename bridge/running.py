@@ -1,0 +1,155 @@
+"""All routes of one worker: checked at its start, carried while it owns what they need, and what they report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from bridge.dead_letters import DeadLetters
+from bridge.egress_route import Installation, RunningEgress
+from bridge.errors import BridgeError
+from bridge.ingress import KafkaWriter, Router
+from bridge.ingress_route import RunningIngress, check_source
+from bridge.routes import EgressRoute, IngressRoute, Route
+from bridge.target_stream import limits_of_target
+
+logger = logging.getLogger(__name__)
+
+
+class RunningRoutes:
+    """The routes of an installation as one worker carries them."""
+
+    def __init__(
+        self,
+        nc: Client,
+        routes: Sequence[Route],
+        installation: Installation,
+        letters: DeadLetters,
+        *,
+        write: KafkaWriter,
+        routers: Mapping[str, Router],
+    ) -> None:
+        self._nc = nc
+        self._routes = routes
+        self._installation = installation
+        self._letters = letters
+        self._write = write
+        self._routers = routers
+        self._ingress: list[RunningIngress] = []
+        self._egress: list[RunningEgress] = []
+
+    async def check(self) -> None:
+        """Create missing consumers and check streams and topics; raises BridgeError that names the route and what to do."""
+        partitions = await topic_partitions(self._installation.kafka_bootstrap, self._routes)
+        for route in self._routes:
+            if isinstance(route, IngressRoute):
+                self._ingress.append(
+                    RunningIngress(
+                        self._nc,
+                        route,
+                        self._installation,
+                        self._letters,
+                        write=self._write,
+                        topic_partitions=partitions[route.target.topic],
+                        router=self._routers[route.router] if route.router is not None else None,
+                    )
+                )
+            else:
+                self._egress.append(RunningEgress(self._nc, route, self._installation, self._letters))
+        for ingress in self._ingress:
+            await ingress.check()
+        for egress in self._egress:
+            await egress.check()
+
+    async def start(self) -> None:
+        """Join the groups of egress routes. Ingress begins with `own`."""
+        for egress in self._egress:
+            await egress.start()
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        await asyncio.gather(self.disown(), *(egress.stop() for egress in self._egress))
+
+    def own(self, partitions: frozenset[int]) -> None:
+        """Carry the ingress of partitions that this worker owns now."""
+        for ingress in self._ingress:
+            ingress.own(partitions)
+
+    async def disown(self) -> None:
+        """Stop all ingress."""
+        await asyncio.gather(*(ingress.disown() for ingress in self._ingress))
+
+    def report(self) -> list[dict[str, Any]]:
+        """What this worker carries: one entry per route with its consumers or partitions, counters, rate and last error."""
+        return [*(_ingress_report(one) for one in self._ingress), *(_egress_report(one) for one in self._egress)]
+
+
+async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Route]) -> list[str]:
+    """What of streams, consumers and topics does not fit the routes, one text each; nothing is created."""
+    wrong: list[str] = []
+    for route in routes:
+        try:
+            await topic_partitions(bootstrap_servers, [route])
+            if isinstance(route, IngressRoute):
+                await check_source(nc, route)
+            else:
+                await limits_of_target(nc, route)
+        except (BridgeError, KafkaError, NatsError, OSError) as error:
+            wrong.append(str(error) or type(error).__name__)
+    return wrong
+
+
+async def topic_partitions(bootstrap_servers: str, routes: Sequence[Route]) -> dict[str, int]:
+    """The number of partitions of each topic of the routes; raises BridgeError for a missing one."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        for route in routes:
+            if topic_of(route) not in existing:
+                raise BridgeError(f'route "{route.name}": topic {topic_of(route)} does not exist in Kafka; create it')
+        described = await admin.describe_topics(sorted({topic_of(route) for route in routes}))
+    finally:
+        await admin.close()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def topic_of(route: Route) -> str:
+    """The Kafka side of a route."""
+    return route.source.topic if isinstance(route, EgressRoute) else route.target.topic
+
+
+def _ingress_report(running: RunningIngress) -> dict[str, Any]:
+    lanes = running.lanes
+    return {
+        "name": running.route.name,
+        "carries": [lane.name for _, lane in sorted(lanes.items(), key=lambda item: item[0] or 0)],
+        "carried": sum(lane.carried for lane in lanes.values()),
+        "rejected": sum(lane.rejected for lane in lanes.values()),
+        "looped": sum(lane.looped for lane in lanes.values()),
+        "rate": sum(lane.rate.per_second() for lane in lanes.values()),
+        "last_error": next((lane.last_error for lane in lanes.values() if lane.last_error), None),
+    }
+
+
+def _egress_report(running: RunningEgress) -> dict[str, Any]:
+    lanes = running.source.lanes()
+    return {
+        "name": running.route.name,
+        "carries": [f"{running.route.source.topic}[{lane.partition}]" for lane in lanes],
+        "carried": sum(lane.carried for lane in lanes),
+        "rejected": sum(lane.rejected for lane in lanes),
+        "looped": sum(lane.looped for lane in lanes),
+        "deleted": sum(lane.deleted for lane in lanes),
+        "paused": sum(lane.paused for lane in lanes),
+        "held": sum(lane.held for lane in lanes),
+        "rate": sum(lane.rate.per_second() for lane in lanes),
+        "last_error": next((lane.last_error for lane in lanes if lane.last_error), None) or running.source.last_error,
+    }

@@ -1,0 +1,15 @@
+"""Where the packaged routes are, and what every file of routes must feed and may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from config.topics import COMMANDS, EVENTS
+
+PACKAGED: Final = Path(__file__).with_name("routes.toml")
+FED_TOPICS: Final = (EVENTS, COMMANDS)
+"""Topics that lanes read: exactly one route feeds each."""
+ADMIT_COMMAND: Final = "admit_command"
+ROUTERS: Final = (ADMIT_COMMAND,)
+"""Routers that a route may name; `app.py` resolves them."""

@@ -1,0 +1,157 @@
+"""Metrics of a worker in the Prometheus text format, read from memory at the time of a scrape: lanes pay nothing for them.
+
+A part of the worker adds a source: a function that yields metric families from what that part counts anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from queries.tables_of_worker import WorkerTables
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+Source = Callable[[], Iterable[Metric]]
+"""Yields metric families; each has its name and help text also while it has no sample."""
+
+
+class CountingLane(Protocol):
+    """What a lane counts."""
+
+    topic: str
+    partition: int
+    cycles: int
+    records_done: int
+    busy_seconds: float
+
+    @property
+    def backlog(self) -> int:
+        """Records accepted and not yet taken by a cycle."""
+
+
+class WorkerMetrics:
+    """The metrics of one worker."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+
+    def add(self, source: Source) -> None:
+        """Let a source be asked at every scrape."""
+        self._registry.register(_Asked(source))
+
+    def text(self) -> bytes:
+        """All metrics now, as CONTENT_TYPE says."""
+        return generate_latest(self._registry)
+
+
+class _Asked(Collector):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[Metric]:
+        return self._source()
+
+
+def of_lanes(lanes: Callable[[], Sequence[CountingLane]]) -> Source:
+    """What the running lanes have done; a lane that starts anew counts from 0."""
+
+    def source() -> Iterator[Metric]:
+        labels = ("topic", "partition")
+        cycles = CounterMetricFamily("person_lane_cycles", "Cycles that a lane has committed.", labels=labels)
+        records = CounterMetricFamily("person_lane_records", "Records that a lane has committed.", labels=labels)
+        busy = CounterMetricFamily("person_lane_busy_seconds", "Time that a lane has spent in cycles.", labels=labels)
+        backlog = GaugeMetricFamily("person_lane_backlog_records", "Records that wait in a lane.", labels=labels)
+        for lane in lanes():
+            values = (lane.topic, str(lane.partition))
+            cycles.add_metric(values, lane.cycles)
+            records.add_metric(values, lane.records_done)
+            busy.add_metric(values, lane.busy_seconds)
+            backlog.add_metric(values, lane.backlog)
+        yield from (cycles, records, busy, backlog)
+
+    return source
+
+
+def of_tables(tables: WorkerTables) -> Source:
+    """How far events are applied, and who is parked."""
+
+    def source() -> Iterator[Metric]:
+        owned = tables.owned()
+        partitions = GaugeMetricFamily("person_owned_partitions", "Partitions that the worker owns.", value=len(owned))
+        applied = GaugeMetricFamily(
+            "person_applied_stream_sequence", "Stream sequence that a partition has applied.", labels=("partition",)
+        )
+        for partition in sorted(owned):
+            applied.add_metric((str(partition),), tables.positions.applied(partition))
+        parked = GaugeMetricFamily(
+            "person_quarantined_persons", "Persons whose events wait for an agent.", labels=("agent",)
+        )
+        for agent, persons in sorted(tables.quarantine.parked_persons().items()):
+            parked.add_metric((agent,), persons)
+        yield from (partitions, applied, parked)
+
+    return source
+
+
+def of_dead_letters(stored: Mapping[tuple[str, str], int]) -> Source:
+    """Dead letters that this worker has stored."""
+
+    def source() -> Iterator[Metric]:
+        letters = CounterMetricFamily(
+            "person_dead_letters_stored", "Dead letters stored.", labels=("consumer", "cause")
+        )
+        for labels, count in sorted(stored.items()):
+            letters.add_metric(labels, count)
+        yield letters
+
+    return source
+
+
+def of_routes(report: Callable[[], Sequence[Mapping[str, Any]]]) -> Source:
+    """What the routes of the bridge have carried on this worker."""
+
+    def source() -> Iterator[Metric]:
+        labels = ("route",)
+        carried = CounterMetricFamily("person_route_carried", "Messages that a route has carried.", labels=labels)
+        rejected = CounterMetricFamily(
+            "person_route_rejected", "Messages that a route has put into the dead letters.", labels=labels
+        )
+        looped = CounterMetricFamily("person_route_looped", "Messages that the loop guard has dropped.", labels=labels)
+        failing = GaugeMetricFamily(
+            "person_route_failing", "1 while the last try of a route has failed.", labels=labels
+        )
+        for route in report():
+            values = (str(route["name"]),)
+            carried.add_metric(values, route["carried"])
+            rejected.add_metric(values, route["rejected"])
+            looped.add_metric(values, route["looped"])
+            failing.add_metric(values, route["last_error"] is not None)
+        yield from (carried, rejected, looped, failing)
+
+    return source
+
+
+def of_recovery(status: Callable[[], Mapping[str, Any]]) -> Source:
+    """How far tables are from the end of their changelogs."""
+
+    def source() -> Iterator[Metric]:
+        now = status()
+        recovery = now["recovery"]
+        yield GaugeMetricFamily("person_recovery_running", "1 while tables recover.", value=recovery["running"])
+        yield GaugeMetricFamily(
+            "person_recovery_rows_to_go", "Changelog offsets left to recover.", value=recovery["rows_to_go"]
+        )
+        standby = GaugeMetricFamily(
+            "person_standby_rows_to_go",
+            "Changelog offsets that a standby replica is behind.",
+            labels=("table", "partition"),
+        )
+        for replica in now["standbys"]:
+            standby.add_metric((replica["table"], str(replica["partition"])), replica["rows_to_go"])
+        yield standby
+
+    return source

@@ -1,0 +1,83 @@
+"""The application with a guarantee taken away, for the proof that the harness finds what is lost then. Only this process is changed.
+
+`CHAOS_SABOTAGE` says which one:
+
+- `commit_order`: as in stock Faust, a cycle writes its rows into the local store and lets its source offset be committed while the
+  changelog records are still on their way (here half a second, as with a lingering producer or a slow broker)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import lanes.lane
+from lanes.commit import group_commit
+from lanes.producer import OutgoingBatch
+from lanes.table import LaneTable, TableView
+from rocksdict import WriteBatch
+
+ON_ITS_WAY_S = 0.5
+
+
+def _commit_order() -> None:
+    under_way: set[asyncio.Task[None]] = set()
+    in_order: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def commit_early(
+        producer: Any, partition: int, views: Iterable[TableView], *, source: OutgoingBatch | None = None
+    ) -> list[int]:
+        dirty = [view for view in views if view.staged]
+        written = await group_commit(producer, partition, [], source=source)
+        for view in dirty:
+            batch = WriteBatch(raw_mode=True)
+            for key, value in view.staged.items():
+                if value is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, value)
+            view.table.database(partition).write(batch)
+            late: Any = _Late(view)
+            loop = asyncio.get_running_loop()
+            task = loop.create_task(send_later(producer, partition, late, loop.time() + ON_ITS_WAY_S))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        return written
+
+    async def send_later(producer: Any, partition: int, view: Any, due: float) -> None:
+        async with in_order[view.table.name, partition]:
+            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+            await group_commit(producer, partition, [view])
+
+    lanes.lane.group_commit = commit_early
+
+
+class _Late:
+    """Rows that are in the local store already; only their changelog records are written."""
+
+    def __init__(self, view: TableView) -> None:
+        self.staged: Mapping[bytes, bytes | None] = view.staged
+        self.table = _ChangelogOnly(view.table)
+
+
+class _ChangelogOnly:
+    def __init__(self, table: LaneTable) -> None:
+        self.name = table.name
+        self.changelog_topic = table.changelog_topic
+
+    def database(self, _partition: int) -> _ChangelogOnly:
+        return self
+
+    def write(self, _batch: WriteBatch) -> None:
+        """The local store has the rows."""
+
+
+SABOTAGES: Mapping[str, Callable[[], None]] = {"commit_order": _commit_order}
+
+SABOTAGES[os.environ["CHAOS_SABOTAGE"]]()
+
+from app import app  # noqa: E402 - the application must be built on what was changed
+
+__all__ = ["app"]

@@ -1,0 +1,152 @@
+"""A worker that recovers: it goes on behind what its databases hold, ends where the changelogs end, and says how far it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rocksdict import Options, Rdict
+
+from bridge.topics import ensure_topics
+from config.topics import Topic
+from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.table import OFFSET_KEY
+from local.processes import ChildProcess
+from local.stack import Endpoints
+
+ROOT = Path(__file__).parents[2]
+
+
+class RecoveringWorker:
+    """The application of `recovering_app` as a child process."""
+
+    def __init__(self, app_id: str, servers: Endpoints, folder: Path) -> None:
+        self.changelog = f"{app_id}-rows-changelog"
+        self.data = folder / "data"
+        self.data.mkdir()
+        self._settings = {"app_id": app_id, "kafka": servers.kafka_bootstrap, "data": str(self.data)}
+        self._log = folder / "log"
+        self.process: ChildProcess | None = None
+
+    def start(self, **settings: bool) -> None:
+        (self.data / "recovered").unlink(missing_ok=True)
+        self.process = ChildProcess(
+            "recovering",
+            [
+                sys.executable,
+                "-m",
+                "faust",
+                "-A",
+                "recovering_app",
+                "--datadir",
+                str(self.data),
+                "worker",
+                "-l",
+                "info",
+            ],
+            log=self._log,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+                "RECOVERING": json.dumps({**self._settings, **settings}),
+            },
+        )
+        self.process.start()
+
+    def await_status(self, name: str, condition: Callable[[dict[str, Any]], bool] = bool) -> dict[str, Any]:
+        """The status page that the worker left under a name, once it meets a condition."""
+        assert self.process is not None
+        deadline = time.monotonic() + 30
+        told = self.data / name
+        while True:
+            try:
+                found: dict[str, Any] = json.loads(told.read_text())
+                if condition(found):
+                    return found
+            except (FileNotFoundError, ValueError):
+                pass
+            assert self.process.running, self.process.last_log_line
+            assert time.monotonic() < deadline, self.log[-2000:]
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def rows(self, partition: int) -> dict[bytes, bytes]:
+        """Rows and bookkeeping in a database."""
+        [path] = self.data.rglob(f"rows-{partition}.db")
+        database = Rdict(str(path), options=Options(raw_mode=True))
+        try:
+            return dict(database.items())
+        finally:
+            database.close()
+
+
+@pytest.fixture
+async def worker(servers: Endpoints, unique: str, tmp_path: Path) -> AsyncIterator[RecoveringWorker]:
+    recovering = RecoveringWorker(unique, servers, tmp_path)
+    await ensure_topics(
+        servers.kafka_bootstrap,
+        [Topic(recovering.changelog, 2, 1, {"cleanup.policy": "compact"}), Topic(f"{unique}-source", 2, 1, {})],
+    )
+    yield recovering
+    recovering.stop()
+
+
+async def test_a_worker_killed_in_the_middle_of_a_replay_goes_on_behind_what_it_holds(
+    worker: RecoveringWorker, producer: DurableProducer
+) -> None:
+    await write(producer, worker.changelog, 0, ((b"row-%d" % number, b"%d" % number) for number in range(10_000)))
+    worker.start(slow=True)
+    shown = worker.await_status("recovering", lambda found: found["recovery"]["rows_done"] >= 1000)["recovery"]
+    assert worker.process is not None
+    worker.process.kill()
+    held = worker.rows(0)
+    next_offset = int(held.pop(OFFSET_KEY)) + 1
+
+    # What was shown while it replayed; markers of the fence come to the rows.
+    assert shown["running"]
+    assert 1000 <= shown["rows_done"] <= next_offset
+    assert 9_900 <= shown["rows_done"] + shown["rows_to_go"] <= 10_002, "a step is shown before it is counted"
+    assert shown["rows_per_second"] > 0
+    assert shown["seconds_left"] > 0
+    [first, _] = shown["partitions"]
+    assert (first["table"], first["partition"]) == ("rows", 0)
+    # Rows and offset were written together: every row up to the offset, and none behind it.
+    assert 1000 <= next_offset < 10_000
+    assert held == {b"row-%d" % number: b"%d" % number for number in range(next_offset)}
+
+    worker.start()
+    done = worker.await_status("recovered")["recovery"]
+    worker.stop()
+
+    rest = 10_000 - next_offset
+    assert rest <= done["rows_done"] <= rest + 4, "the rest, and a marker of the fence per partition and start"
+    rows = {key: value for key, value in worker.rows(0).items() if not key.startswith(b"__")}
+    assert rows == {b"row-%d" % number: b"%d" % number for number in range(10_000)}
+
+
+async def test_what_a_callback_writes_before_recovery_is_recovered(worker: RecoveringWorker) -> None:
+    worker.start(marker=True)
+    worker.await_status("recovered")
+    worker.stop()
+
+    assert [worker.rows(partition)[b"marker"] for partition in (0, 1)] == [b"0", b"1"]
+
+
+async def write(
+    producer: DurableProducer, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+) -> None:
+    """Write changelog records."""
+    await producer.write([OutgoingBatch(topic, partition, [OutgoingRecord(key, value, 0) for key, value in rows])])
