@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types imports bench lock clean
+.PHONY: help setup demo up test lint types imports bench chaos lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -39,8 +39,13 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-bench: $(READY) ## Measure append to visible, open loop, and catch-up
-	@$(BIN)/python -m benchmarks.append_to_visible
+bench: $(READY) ## Measure side by side with peers: throughput, latency, commands, bridge
+	@$(BIN)/python -m benchmarks.run
+
+ROUNDS ?= 50
+MODE ?= single
+chaos: $(READY) ## Random faults under load, every row checked; ROUNDS, SEED, MODE=cluster
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --mode $(MODE) $(if $(SEED),--seed $(SEED))
 
 lock: $(READY) ## Make requirements/locked.txt again from locked.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements/locked.in -o requirements/locked.txt

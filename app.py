@@ -108,6 +108,7 @@ class PersonApp(LaneApp):
                 fetch_max_wait_ms=settings.fetch_max_wait_ms,
                 fetch_min_bytes=settings.fetch_min_bytes,
                 max_backlog=settings.lane_max_backlog,
+                max_backlog_bytes=settings.lane_max_backlog_bytes,
             ),
             recovery_settings=RecoverySettings(standby_share=settings.standby_share),
             producer=producer,

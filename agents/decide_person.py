@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +39,7 @@ from tables import outcomes
 from tables.outcomes import OutcomeRow, OutcomesTable
 from tables.persons import PersonRow, PersonsTable
 from tables.quarantine import QuarantineTable
+from tables.recent_persons import RecentPersons
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +101,8 @@ class DecidePerson(LaneAgent):
         self._log = log
         self._letters = letters
         self._quarantine = quarantine
-        self._remembered = remembered
         self._max_state_bytes = max_state_bytes
-        self._appended: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
+        self._appended = RecentPersons(remembered)
 
     async def process(self, batch: Batch) -> None:
         """Decide all commands of the cycle, append their events, stage their outcomes."""
@@ -134,7 +133,7 @@ class DecidePerson(LaneAgent):
                 continue
             person_id = one.command.person_id
             if self._quarantine.read(batch.partition, FoldPersons.name, person_id).parked is not None:
-                self._appended.pop((batch.partition, person_id), None)
+                self._appended.drop(batch.partition, person_id)
                 one.outcome = _in_quarantine(one, person_id)
                 continue
             if person_id not in work:
@@ -162,12 +161,11 @@ class DecidePerson(LaneAgent):
 
     def forget(self, partition: int) -> None:
         """Drop what was appended and not folded; the stream tells it again when an append is refused."""
-        for key in [key for key in self._appended if key[0] == partition]:
-            del self._appended[key]
+        self._appended.forget(partition)
 
     def _known(self, partition: int, person_id: str) -> PersonRow:
         folded = self._persons.read(partition, person_id)
-        appended = self._appended.get((partition, person_id))
+        appended = self._appended.get(partition, person_id)
         return appended if appended is not None and appended.person.version > folded.person.version else folded
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
@@ -222,9 +220,7 @@ class DecidePerson(LaneAgent):
         return decided
 
     def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
-        self._appended[partition, row.person.person_id] = row
-        if len(self._appended) > self._remembered:
-            self._appended.popitem(last=False)
+        self._appended.put(partition, row)
         stream_sequence = row.stream_sequence - sum(len(pending.events) for pending in one.commands)
         for pending in one.commands:
             stream_sequence += len(pending.events)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -356,6 +357,10 @@ async def _carry(routes_text: str, nats_url: str, bootstrap: str) -> None:
     await running.check()
     await running.start()
     running.own(frozenset(range(PARTITIONS)))
+    # As a worker does when it has started.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     await asyncio.Event().wait()
 
 

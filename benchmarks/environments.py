@@ -65,7 +65,11 @@ def _kafka_streams_class_path() -> str:
     ready = target / "ready"
     if not _newer(ready, [path for path in KAFKA_STREAMS.rglob("*") if path.is_file()]):
         _program("javac")
-        _run([_program("mvn"), "--quiet", "--batch-mode", "clean", "package"], cwd=KAFKA_STREAMS, what="Kafka Streams")
+        _run(
+            [_program("mvn"), "--quiet", "--batch-mode", "-Dstyle.color=never", "package"],
+            cwd=KAFKA_STREAMS,
+            what="Kafka Streams",
+        )
         ready.touch()
     return os.pathsep.join([str(target / "classes"), str(target / "lib" / "*")])
 
@@ -85,4 +89,6 @@ def _run(command: list[str], *, cwd: Path, what: str) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_BUDGET_S, check=False)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise MissingEnvironmentError(f"{what} could not be installed: {said[-1] if said else 'no message'}")
+        # The first error says what went wrong; tools like Maven and pip go on for many lines.
+        told = next((line for line in said if "ERROR" in line.upper()), said[-1] if said else "no message")
+        raise MissingEnvironmentError(f"{what} could not be installed: {told}")

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import gc
 import itertools
 import json
 import time
 from array import array
+from collections import deque
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import uvloop
 from aiokafka import AIOKafkaProducer
@@ -23,9 +26,15 @@ from benchmarks.workload import FEW_KEYS, PARTITIONS, due_header, events
 FIRST_EVENTS = 400
 """Written before the schedule begins; they show that the engine runs and warm its caches."""
 STARTED_BUDGET_S = 60.0
-POOL = 50_000
-"""Events that are encoded before the schedule begins, so that encoding them costs no time within it."""
+ACKNOWLEDGED_BUDGET_S = 60.0
 WARM_UP_SHARE = 0.25
+
+
+class Filled(NamedTuple):
+    """A batch and the due times of its events."""
+
+    batch: Any
+    dues: list[int]
 
 
 class PartitionSender:
@@ -35,39 +44,39 @@ class PartitionSender:
         self._producer = producer
         self._topic = topic
         self._partition = partition
-        self._batch = producer.create_batch()
-        self._dues: list[int] = []
+        self._waiting: deque[Filled] = deque([Filled(producer.create_batch(), [])])
         self._wake = asyncio.Event()
-        self._acks: set[asyncio.Future[object]] = set()
+        self._taken = 0
         self.acknowledged = array("q")
 
     def add(self, key: bytes, value: bytes, due_ns: int) -> None:
         """Take an event that is due."""
-        self._batch.append(key=key, value=value, timestamp=None, headers=[due_header(due_ns)])
-        self._dues.append(due_ns)
+        headers = [due_header(due_ns)]
+        if self._waiting[-1].batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            self._waiting.append(Filled(self._producer.create_batch(), []))
+            self._waiting[-1].batch.append(key=key, value=value, timestamp=None, headers=headers)
+        self._waiting[-1].dues.append(due_ns)
+        self._taken += 1
         self._wake.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             await self._wake.wait()
-            self._wake.clear()
-            batch, self._batch = self._batch, self._producer.create_batch()
-            dues, self._dues = self._dues, []
-            ack = await self._producer.send_batch(batch, self._topic, partition=self._partition)
-            self._acks.add(ack)
-            ack.add_done_callback(lambda done, dues=dues: self._acknowledge(done, dues))
+            filled = self._waiting.popleft()
+            if not self._waiting:
+                self._waiting.append(Filled(self._producer.create_batch(), []))
+                self._wake.clear()
+            ack = await self._producer.send_batch(filled.batch, self._topic, partition=self._partition)
+            ack.add_done_callback(functools.partial(self._acknowledge, filled.dues))
 
     async def finish(self) -> None:
         """Wait until everything taken is acknowledged."""
-        while self._dues or self._acks:
-            if self._acks:
-                await asyncio.wait(set(self._acks))
-            else:
-                await asyncio.sleep(0.001)
+        async with asyncio.timeout(ACKNOWLEDGED_BUDGET_S):
+            while len(self.acknowledged) < 2 * self._taken:  # noqa: ASYNC110  # told by callbacks, many at once
+                await asyncio.sleep(0.005)
 
-    def _acknowledge(self, ack: asyncio.Future[object], dues: list[int]) -> None:
-        self._acks.discard(ack)
+    def _acknowledge(self, dues: list[int], ack: asyncio.Future[object]) -> None:
         ack.result()
         now = time.time_ns()
         for due in dues:
@@ -84,7 +93,8 @@ async def generate(bootstrap: str, topic: str, *, rate: float, seconds: float, s
     source = events(FEW_KEYS)
     await write(producer, topic, itertools.islice(source, FIRST_EVENTS))
     total = int(rate * seconds)
-    pool = list(itertools.islice(source, min(total, POOL)))
+    # Encoded before the schedule begins, so that it costs no time within it.
+    prepared = list(itertools.islice(source, total))
     await _wait_for(started)
     gc.collect()
     gc.freeze()
@@ -96,9 +106,12 @@ async def generate(bootstrap: str, topic: str, *, rate: float, seconds: float, s
     interval = 1e9 / rate
     number = 0
     while number < total:
-        now = time.time_ns()
-        while number < total and (due := start + int(number * interval)) <= now:
-            event = pool[number % POOL]
+        while number < total:
+            due = start + int(number * interval)
+            now = time.time_ns()
+            if due > now:
+                break
+            event = prepared[number]
             senders[event.partition].add(event.key, event.value, due)
             late.append(now - due)
             number += 1

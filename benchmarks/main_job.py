@@ -69,7 +69,7 @@ def _worker(kind: type[W], servers: Endpoints, folder: Path, app_id: str) -> W:
     )
 
 
-async def catch_up(client: PersonClient, behind: SevenTablesWorker, last: dict[int, int]) -> dict[str, Any]:
+async def catch_up(behind: SevenTablesWorker, last: dict[int, int]) -> dict[str, Any]:
     """Start a worker and wait until all its tables hold everything up to `last` (stream sequence by partition)."""
     await asyncio.to_thread(behind.start)
     first: tuple[int, float, float] | None = None
@@ -147,7 +147,7 @@ async def open_loop(client: PersonClient, running: SevenTablesWorker, rate: floa
         if number % read_every == 0:
             position = {"partition": partition_of(person_id, PARTITIONS), "stream_sequence": sequence}
             request = {"person_id": person_id, "include": ["summary"], "min_position": position}
-            await client.query("get_by_id", request, timeout_ms=20_000)
+            await client.query("get_by_id", request, timeout_ms=10_000)
             read.append((number, time.time_ns() - due))
 
     for number in range(total):

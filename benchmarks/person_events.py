@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 import uuid_utils
+from nats.aio.client import Client
 
 from bridge.append import EntityAppend, EventMessage, append
 from domain.ids import derive
 from domain.partitions import partition_of
 from domain.subjects import person_filter
-from nats.aio.client import Client
 
 PERSONS = 2_000
 EVENTS_PER_APPEND = 500

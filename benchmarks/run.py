@@ -6,12 +6,14 @@ build/bench.svg; `python -m benchmarks.report` writes the tables of the document
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import math
 import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ from benchmarks.workload import FEW_KEYS, MANY_KEYS
 from local.stack import Endpoints, Stack
 from ops.client import PersonClient
 
-SECTIONS = ("catch_up", "open_loop", "curves", "main_job", "commands", "bridge")
+SECTIONS = ("catch_up", "open_loop", "curves", "main_job", "bridge", "commands")
+ENGINE_SECTIONS = ("catch_up", "open_loop", "curves")
 CURVE_ENGINES = ("lanes", "lanes7")
 CURVE_SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
+CURVE_SECONDS = 6.0
 DECISIVE = ("lanes", "aiokafka")
 """Engines whose open-loop runs are repeated like catch-up runs: targets compare them closely."""
 FIXED_RATES = (1_000, 3_000)
@@ -45,23 +49,43 @@ class Plan:
     main_job_events: int
     commands: int
     messages: int
+    quick: bool = False
 
 
 FULL = Plan(3, 10.0, (300, 1_000, 3_000), None, 60_000, 20_000, 200_000)
-QUICK = Plan(1, 2.0, (200,), 4_000, 5_000, 1_000, 5_000)
+QUICK = Plan(1, 2.0, (200,), 4_000, 5_000, 1_000, 5_000, quick=True)
+QUICK_ENGINES = ("lanes", "faust", "aiokafka")
+QUICK_SECTIONS = ("catch_up", "open_loop")
 
 
 class Run:
     """One run of the benchmark: what is measured where, and the report as it grows."""
 
-    def __init__(self, servers: Endpoints, folder: Path, plan: Plan, engines: Sequence[Engine]) -> None:
-        self._servers = servers
-        self._bench = Bench(servers.kafka_bootstrap, folder / "runs")
+    def __init__(self, folder: Path, plan: Plan, engines: Sequence[Engine]) -> None:
         self._folder = folder
         self._plan = plan
         self._engines = list(engines)
         self._made = 0
         self.report: dict[str, Any] = {"machine": machine.facts(), "load_before": machine.load(), "skipped": {}}
+
+    async def measure(self, servers: Endpoints, sections: Sequence[str]) -> None:
+        """Measure sections on running servers."""
+        self._servers = servers
+        self._bench = Bench(servers.kafka_bootstrap, self._folder / "runs")
+        measured = {
+            "catch_up": self.catch_up,
+            "open_loop": self.open_loop,
+            "curves": self.curves,
+            "main_job": self.main_job,
+            "commands": self.commands,
+            "bridge": self.bridge,
+        }
+        for section in sections:
+            try:
+                await measured[section]()
+            except Exception as error:
+                # One section that fails must not cost what the others take minutes to measure.
+                self._fail(section, error)
 
     def leave_out_missing(self) -> None:
         """Make the environments of the engines; those that cannot be made are named and left out."""
@@ -75,7 +99,7 @@ class Run:
     async def catch_up(self) -> None:
         """Events per second and processor time an event, for few and for many keys."""
         found: dict[str, Any] = {}
-        for keys in (FEW_KEYS, MANY_KEYS) if self._plan.events is None else (FEW_KEYS,):
+        for keys in (FEW_KEYS, MANY_KEYS) if not self._plan.quick else (FEW_KEYS,):
             engines = [engine for engine in self._engines if keys == FEW_KEYS or engine.many_keys]
             counts = {engine.name: self._plan.events or engine.events_of(keys) for engine in engines}
             topic = f"bench-{keys}-keys"
@@ -83,15 +107,7 @@ class Run:
             runs: dict[str, list[dict[str, Any]]] = {engine.name: [] for engine in engines}
             for _ in range(self._plan.runs):
                 for engine in engines:
-                    one = await self._tried(
-                        engine.name, lambda e=engine: catch_up(self._bench, e, topic, counts[e.name], self._id(e))
-                    )
-                    if one:
-                        runs[engine.name].append(one)
-                        _say(
-                            f"catch-up {keys:>9,} keys  {engine.label:<48} {one['events_per_second']:>8,} ev/s "
-                            f"{one['cpu_us_per_event']:>7.1f} us CPU/event"
-                        )
+                    runs[engine.name] += await self._catch_up(engine, topic, counts[engine.name], keys)
             found[str(keys)] = {
                 name: {**summary.of_runs(all_of), "runs": all_of} for name, all_of in runs.items() if all_of
             }
@@ -102,7 +118,7 @@ class Run:
         """Latency at fixed rates, engine by engine."""
         found: dict[str, dict[str, Any]] = {}
         for rate in self._plan.rates:
-            engines = [e for e in self._engines if rate in e.rates or self._plan.events is not None and e.rates]
+            engines = [e for e in self._engines if rate in e.rates or (self._plan.quick and e.name == "lanes")]
             runs: dict[str, list[dict[str, Any]]] = {engine.name: [] for engine in engines}
             for number in range(self._plan.runs):
                 for engine in engines:
@@ -122,7 +138,11 @@ class Run:
             maximum = self.report.get("catch_up", {}).get(str(FEW_KEYS), {}).get(engine.name)
             if engine.name in CURVE_ENGINES and maximum:
                 most = maximum["events_per_second"]["median"]
-                runs = [run for share in CURVE_SHARES for run in await self._open_loop(engine, round(most * share))]
+                runs = [
+                    run
+                    for share in CURVE_SHARES
+                    for run in await self._open_loop(engine, round(most * share), CURVE_SECONDS)
+                ]
                 found[engine.name] = {"maximum": most, "runs": runs}
         self.report["curves"] = found
 
@@ -135,7 +155,7 @@ class Run:
             last = await main_job.fill_events(client, plan.main_job_events)
             first = main_job.worker(self._servers, self._folder / "workers", "bench-whole-way")
             try:
-                found["jetstream_to_tables"] = await main_job.catch_up(client, first, last)
+                found["jetstream_to_tables"] = await main_job.catch_up(first, last)
             finally:
                 _end(first)
             _say(f"main job  JetStream to seven tables  {found['jetstream_to_tables']}")
@@ -143,19 +163,19 @@ class Run:
             for number in range(plan.runs):
                 worker = main_job.worker(self._servers, self._folder / "workers", f"bench-again-{number}")
                 try:
-                    again.append(await main_job.catch_up(client, worker, last))
+                    again.append(await main_job.catch_up(worker, last))
                 finally:
                     _end(worker)
                 _say(f"main job  Kafka to seven tables  {again[-1]}")
             found["kafka_to_tables"] = {**summary.of_runs(again), "runs": again}
             running = main_job.worker(self._servers, self._folder / "workers", "bench-live")
             try:
-                await main_job.catch_up(client, running, last)
+                await main_job.catch_up(running, last)
                 found["append_maximum"] = round(await main_job.append_maximum(client, plan.main_job_events // 10))
                 most = min(found["append_maximum"], found["jetstream_to_tables"]["events_per_second"])
                 rates = sorted({*(round(most * share) for share in CURVE_SHARES), *FIXED_RATES})
                 found["open_loop"] = []
-                for rate in rates if plan.events is None else plan.rates:
+                for rate in plan.rates if plan.quick else rates:
                     one = await main_job.open_loop(client, running, rate, plan.seconds)
                     found["open_loop"].append(one)
                     _say(_line("main job, JetStream to seven tables", one))
@@ -191,12 +211,7 @@ class Run:
         runs: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         for _ in range(self._plan.runs):
             for kind in kinds:
-                one = await self._tried(
-                    kind,
-                    lambda kind=kind: nats_kafka_peer.ENGINES[kind](
-                        self._servers, self._folder / "nats_kafka", self._plan.messages, self._plan.seconds
-                    ),
-                )
+                one = await self._tried(kind, functools.partial(self._bridge_of, kind))
                 if one:
                     runs[kind].append(one)
                     _say(f"bridge  {kind:<20} {one}")
@@ -204,10 +219,22 @@ class Run:
             kind: {**summary.of_runs(all_of), "runs": all_of} for kind, all_of in runs.items() if all_of
         }
 
-    async def _open_loop(self, engine: Engine, rate: int) -> list[dict[str, Any]]:
-        one = await self._tried(
-            engine.name, lambda: open_loop(self._bench, engine, rate, self._plan.seconds, self._id(engine))
-        )
+    async def _bridge_of(self, kind: str) -> dict[str, Any]:
+        measured = nats_kafka_peer.ENGINES[kind]
+        return await measured(self._servers, self._folder / "nats_kafka", self._plan.messages, self._plan.seconds)
+
+    async def _catch_up(self, engine: Engine, topic: str, events: int, keys: int) -> list[dict[str, Any]]:
+        one = await self._tried(engine.name, lambda: catch_up(self._bench, engine, topic, events, self._id(engine)))
+        if one:
+            _say(
+                f"catch-up {keys:>9,} keys  {engine.label:<48} {one['events_per_second']:>8,} ev/s "
+                f"{one['cpu_us_per_event']:>7.1f} us CPU/event"
+            )
+        return [one] if one else []
+
+    async def _open_loop(self, engine: Engine, rate: int, at_most_s: float = math.inf) -> list[dict[str, Any]]:
+        seconds = min(self._plan.seconds, at_most_s)
+        one = await self._tried(engine.name, lambda: open_loop(self._bench, engine, rate, seconds, self._id(engine)))
         if one:
             _say(_line(engine.label, one))
         return [one] if one else []
@@ -225,9 +252,12 @@ class Run:
         try:
             return await measurement()
         except RunFailedError as error:
-            self.report.setdefault("failed", []).append(f"{name}: {error}")
-            _say(f"FAILED {name}: {error}")
+            self._fail(name, error)
             return None
+
+    def _fail(self, name: str, error: Exception) -> None:
+        self.report.setdefault("failed", []).append(f"{name}: {type(error).__name__} {error}")
+        _say(f"FAILED {self.report['failed'][-1]}")
 
     def _skip(self, name: str, reason: str) -> None:
         self.report["skipped"][name] = reason
@@ -238,16 +268,11 @@ class Run:
         return f"bench-{engine.name.replace('_', '-')}-{self._made}"
 
 
-async def _measure(run: Run, sections: Sequence[str]) -> None:
-    for section in sections:
-        await getattr(run, section)()
-
-
 def main() -> int:
     """Measure, write report and picture, show the targets; 0 unless a run failed."""
     options = _options()
     plan = QUICK if options.quick else FULL
-    plan = Plan(**{**asdict(plan), "runs": options.runs or plan.runs, "seconds": options.seconds or plan.seconds})
+    plan = replace(plan, runs=options.runs or plan.runs, seconds=options.seconds or plan.seconds)
     only = [one for given in options.only for one in given.split(",")]
     known = {engine.name for engine in ENGINES}
     if unknown := [name for name in only if name not in known and name not in SECTIONS]:
@@ -256,25 +281,33 @@ def main() -> int:
         )
     engines = [engine for engine in ENGINES if engine.name in only or not known.intersection(only)]
     sections = [section for section in SECTIONS if section in only]
-    if not sections:
-        compared = ("catch_up", "open_loop", "curves") if known.intersection(only) else SECTIONS
-        sections = list(compared)
+    if options.quick:
+        engines = [engine for engine in engines if only or engine.name in QUICK_ENGINES]
+        sections = sections or list(QUICK_SECTIONS)
+    elif not sections:
+        sections = list(ENGINE_SECTIONS if known.intersection(only) else SECTIONS)
     shutil.rmtree(options.data, ignore_errors=True)
     started = time.monotonic()
-    with Stack(options.data / "stack", progress=_say) as stack:
-        run = Run(stack.endpoints, options.data, plan, engines)
-        if {"catch_up", "open_loop", "curves"}.intersection(sections):
+    run = Run(options.data, plan, engines)
+    try:
+        if set(ENGINE_SECTIONS).intersection(sections):
             run.leave_out_missing()
-        try:
-            uvloop.run(_measure(run, sections))
-        finally:
-            report = run.report
-            report["load_after"] = machine.load()
-            report["minutes"] = round((time.monotonic() - started) / 60, 1)
-            report["targets"] = [asdict(checked) for checked in targets.check(report)]
-            options.report.parent.mkdir(parents=True, exist_ok=True)
-            options.report.write_text(json.dumps(report, indent=1) + "\n")
-            options.report.with_suffix(".svg").write_text(curves.picture(report))
+        # Commands get servers of their own: a new worker would first decide and fold everything that others have left.
+        for group in (
+            [section for section in sections if section != "commands"],
+            [section for section in sections if section == "commands"],
+        ):
+            if group:
+                with Stack(options.data / f"stack-{group[0]}", progress=_say) as stack:
+                    uvloop.run(run.measure(stack.endpoints, group))
+    finally:
+        report = run.report
+        report["load_after"] = machine.load()
+        report["minutes"] = round((time.monotonic() - started) / 60, 1)
+        report["targets"] = [asdict(checked) for checked in targets.check(report)]
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text(json.dumps(report, indent=1) + "\n")
+        options.report.with_suffix(".svg").write_text(curves.picture(report))
     for one in report["targets"]:
         if one["measured"] is not None:
             _say(f"{'met   ' if one['met'] else 'MISSED'}  {one['target']}: {one['measured']:g} ({one['bound']})")

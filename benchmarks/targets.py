@@ -58,7 +58,7 @@ def _read_models(report: Report) -> Iterator[Checked]:
     yield _at_least(
         "all read models, catching up, ev/s", _get(job, "kafka_to_tables", "events_per_second", "median"), 15_000
     )
-    at = next((run for run in job.get("open_loop", []) if run["rate"] == 1000), {})
+    at: Report = next((run for run in job.get("open_loop", []) if run["rate"] == 1000), {})
     yield _at_most(
         "all read models, PubAck to visible at 1,000 ev/s: p95, ms", _get(at, "append_to_visible", "p95"), 10
     )

@@ -6,6 +6,7 @@ since; the reply comes after the server has fsynced. Protocol: NATS ADR-50 (atom
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Sequence
@@ -18,6 +19,11 @@ from bridge.errors import AppendRefusedError, BridgeError
 
 LOST_RACE = frozenset({10070, 10071, 10164, 10201})
 """Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
+
+IN_PROCESS = 10158
+"""A cluster has a message of this id and knows not yet whether a majority stores it; the next answer tells."""
+
+_IN_PROCESS_PAUSE_S = 0.05
 
 MAX_BATCH = 900
 """Messages per atomic batch; the server's limit is 1000."""
@@ -51,6 +57,27 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
     total = sum(len(entity.messages) for entity in entities)
     if total > MAX_BATCH:
         raise ValueError(f"{total} messages exceed the {MAX_BATCH} of one atomic batch")
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while "error" in (answer := await _publish(nc, entities, total, timeout_s)):
+        error = answer["error"]
+        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
+        if code in LOST_RACE:
+            raise AppendRefusedError(code, description)
+        if code != IN_PROCESS or loop.time() > deadline:
+            raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
+        await asyncio.sleep(_IN_PROCESS_PAUSE_S)
+    last = int(answer["seq"])
+    sequences = []
+    position = last - total
+    for entity in entities:
+        position += len(entity.messages)
+        sequences.append(position)
+    return sequences
+
+
+async def _publish(nc: Client, entities: Sequence[EntityAppend], total: int, timeout_s: float) -> dict[str, Any]:
+    """Send one batch; the answer is that to its last message, or to its first when that was refused."""
     batch_id = uuid.uuid4().hex
     number = 0
     answer: dict[str, Any] = {}
@@ -73,25 +100,10 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
             elif number == 1:
                 reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
                 if reply.data:
-                    answer = json.loads(reply.data)
-                    break
+                    return dict(json.loads(reply.data))
             else:
                 await nc.publish(message.subject, message.data, headers=headers)
-        if "error" in answer:
-            break
-    if "error" in answer:
-        error = answer["error"]
-        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
-        if code in LOST_RACE:
-            raise AppendRefusedError(code, description)
-        raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
-    last = int(answer["seq"])
-    sequences = []
-    position = last - total
-    for entity in entities:
-        position += len(entity.messages)
-        sequences.append(position)
-    return sequences
+    return answer
 
 
 async def append_each(

@@ -33,6 +33,7 @@ from bridge.routes import EgressRoute, IngressRoute
 KafkaHeaders = list[tuple[str, bytes]]
 
 _RAW = RAW.lower()
+DATA_CONTENT_TYPE = "ce-datacontenttype"
 _DROPPED = ""
 _SPECIAL = " "
 MAX_NAMES = 4096
@@ -79,11 +80,8 @@ class IngressHeaders:
     def _kind(self, name: str) -> str:
         """The name of a header in Kafka, or what else to do with it; the same for every message, so it is kept."""
         lowered = name.lower()
-        if lowered.startswith(_RAW) or (
-            self._cloudevents
-            and (lowered.startswith(cloudevents.NATS_PREFIX) or lowered == cloudevents.CONTENT_TYPE)
-            and self._passes(lowered)
-        ):
+        attribute = self._cloudevents and lowered.startswith(cloudevents.NATS_PREFIX)
+        if lowered.startswith(_RAW) or (attribute and self._passes(lowered)):
             kind = _SPECIAL
         else:
             kind = lowered if self._passes(lowered) else _DROPPED
@@ -92,16 +90,17 @@ class IngressHeaders:
         return kind
 
     def _append_special(self, found: Mapping[str, str], mapped: KafkaHeaders) -> None:
-        user = {name.lower(): value for name, value in found.items()}
-        binary = cloudevents.is_binary(user, user.get(cloudevents.CONTENT_TYPE), cloudevents.NATS_PREFIX)
+        user = {name.lower(): value for name, value in found.items() if self._kind(name) == _SPECIAL}
+        content_type = next((value for name, value in found.items() if name.lower() == cloudevents.CONTENT_TYPE), None)
+        binary = cloudevents.is_binary(user, content_type, cloudevents.NATS_PREFIX)
+        if binary and DATA_CONTENT_TYPE in user:
+            mapped[:] = [header for header in mapped if header[0] != cloudevents.CONTENT_TYPE]
         for name, value in user.items():
             if name.startswith(_RAW):
                 self._unpack(name, value, mapped)
-            elif self._names.get(name, self._kind(name)) != _SPECIAL:
-                continue
-            elif binary and name.startswith(cloudevents.NATS_PREFIX):
+            elif binary:
                 mapped.append(_kafka_attribute(name, value))
-            elif not (binary and name == cloudevents.CONTENT_TYPE and "ce-datacontenttype" in user):
+            else:
                 mapped.append((name, value.encode("utf-8", "surrogateescape")))
 
     def _guarded(self, found: Mapping[str, str]) -> KafkaHeaders | None:

@@ -152,16 +152,18 @@ class IngressLane:
         by_partition: dict[int, list[KafkaRecord]] = {}
         for delivery in deliveries:
             try:
+                headers = self._headers(delivery)
+                if headers is None:
+                    self.looped += 1
+                    continue
                 destination: Any = self._route(delivery)
                 if destination is not None and type(destination) is not Destination:
                     destination = await destination
-                headers = self._headers(delivery) if destination is not None else None
             except UnmappableError as error:
                 await self._reject(delivery, error)
                 self.rejected += 1
                 continue
-            if headers is None:
-                self.looped += destination is not None
+            if destination is None:
                 continue
             record = KafkaRecord(destination.key, _value(delivery), delivery.stored_ns // 1_000_000, headers)
             by_partition.setdefault(destination.partition, []).append(record)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from bridge.errors import UnmappableError
+from bridge.header_names import KEY
 from bridge.ingress import Destination, Router
 from bridge.jetstream import Delivery
 from bridge.routes import IngressRoute, Key, Partition
-from bridge.subjects import decode_token
+from bridge.subjects import DIGEST, decode_token
 
 FNV_OFFSET_BASIS = 0x811C9DC5
 FNV_PRIME = 0x01000193
@@ -106,8 +108,15 @@ def _key(key: Key) -> Callable[[Delivery], bytes | None]:
     if key.origin == "field":
         return lambda delivery: field_of(delivery.data, field)
     if key.encoded:
-        return lambda delivery: decode_token(delivery.subject.split(".")[token])
+        return lambda delivery: _decoded(delivery, token)
     return lambda delivery: delivery.subject.split(".")[token].encode()
+
+
+def _decoded(delivery: Delivery, token: int) -> bytes | None:
+    found = delivery.subject.split(".")[token]
+    if found.startswith(DIGEST):
+        return base64.b64decode(header_of(delivery, KEY), validate=True)
+    return decode_token(found)
 
 
 def _partition(chosen: Partition, partitions: int) -> Callable[[Delivery, bytes | None], int]:

@@ -42,15 +42,15 @@ class RunningRoutes:
         self._letters = letters
         self._write = write
         self._routers = routers
-        self._ingress: list[RunningIngress] = []
-        self._egress: list[RunningEgress] = []
+        self.ingress: list[RunningIngress] = []
+        self.egress: list[RunningEgress] = []
 
     async def check(self) -> None:
         """Create missing consumers and check streams and topics; raises BridgeError that names the route and what to do."""
         partitions = await topic_partitions(self._installation.kafka_bootstrap, self._routes)
         for route in self._routes:
             if isinstance(route, IngressRoute):
-                self._ingress.append(
+                self.ingress.append(
                     RunningIngress(
                         self._nc,
                         route,
@@ -62,33 +62,33 @@ class RunningRoutes:
                     )
                 )
             else:
-                self._egress.append(RunningEgress(self._nc, route, self._installation, self._letters))
-        for ingress in self._ingress:
+                self.egress.append(RunningEgress(self._nc, route, self._installation, self._letters))
+        for ingress in self.ingress:
             await ingress.check()
-        for egress in self._egress:
+        for egress in self.egress:
             await egress.check()
 
     async def start(self) -> None:
         """Join the groups of egress routes. Ingress begins with `own`."""
-        for egress in self._egress:
+        for egress in self.egress:
             await egress.start()
 
     async def stop(self) -> None:
         """Stop everything."""
-        await asyncio.gather(self.disown(), *(egress.stop() for egress in self._egress))
+        await asyncio.gather(self.disown(), *(egress.stop() for egress in self.egress))
 
     def own(self, partitions: frozenset[int]) -> None:
         """Carry the ingress of partitions that this worker owns now."""
-        for ingress in self._ingress:
+        for ingress in self.ingress:
             ingress.own(partitions)
 
     async def disown(self) -> None:
         """Stop all ingress."""
-        await asyncio.gather(*(ingress.disown() for ingress in self._ingress))
+        await asyncio.gather(*(ingress.disown() for ingress in self.ingress))
 
     def report(self) -> list[dict[str, Any]]:
         """What this worker carries: one entry per route with its consumers or partitions, counters, rate and last error."""
-        return [*(_ingress_report(one) for one in self._ingress), *(_egress_report(one) for one in self._egress)]
+        return [*(_ingress_report(one) for one in self.ingress), *(_egress_report(one) for one in self.egress)]
 
 
 async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Route]) -> list[str]:

@@ -36,7 +36,7 @@ class TopicMismatchError(BridgeError):
 
 
 async def ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
-    """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting."""
+    """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting, or has fewer replicas."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
     await admin.start()
     try:
@@ -62,6 +62,10 @@ async def _check(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> None:
     partitions = len(description["partitions"])
     if partitions != topic.partitions:
         differences.append(f"partitions is {partitions}, declared {topic.partitions}")
+    # More than declared do no harm; an operator may have moved some.
+    replicas = min(len(partition["replicas"]) for partition in description["partitions"])
+    if replicas < topic.replicas:
+        differences.append(f"replicas is {replicas}, declared {topic.replicas}")
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
     found = {entry[0]: entry[1] for response in responses for resource in response.resources for entry in resource[4]}
     differences += [

@@ -42,10 +42,17 @@ class Settings(BaseSettings):
     fetch_min_bytes: int = Field(1 << 20, ge=1, description="Data for which a waiting Kafka fetch returns early.")
     lane_max_batch: int = Field(500, ge=1, le=900, description="Records that one lane cycle takes at most.")
     lane_max_backlog: int = Field(20_000, ge=1, description="Records that a lane holds before its partition is paused.")
+    lane_max_backlog_bytes: int = Field(
+        4 << 20, ge=1, description="Bytes of record values that a lane holds before its partition is paused."
+    )
     routes_file: Path | None = Field(
         None, description="File of the bridge's routes; the packaged `config/routes.toml` if it is not set."
     )
-    cached_persons: int = Field(20_000, ge=0, description="Persons kept decoded in memory per worker.")
+    cached_persons: int = Field(
+        20_000,
+        ge=0,
+        description="Persons kept decoded in memory per worker; each of their components counts as one more.",
+    )
     table_memory_bytes: int = Field(
         256 << 20,
         ge=16 << 20,

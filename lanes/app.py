@@ -20,7 +20,11 @@ from lanes.runtime import Lanes, LaneSettings
 
 
 class LaneApp(faust.App):
-    """`faust.App` plus `lanes`: lanes start after recovery, stop before partitions are revoked."""
+    """`faust.App` plus `lanes`: lanes start after recovery, stop before partitions are revoked.
+
+    Each callback of `before_recovery` is awaited at every rebalance with all active changelog partitions of the new assignment, before
+    their ends are read: recovery replays what it writes. An error ends the worker.
+    """
 
     def __init__(
         self,

@@ -8,11 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from rocksdict import WriteBatch
+from rocksdict import WriteBatch, WriteOptions
 
 from lanes.fenced_producer import FencedProducer
-from lanes.producer import OutgoingBatch, OutgoingRecord
+from lanes.producer import OutgoingBatch
 from lanes.table import OFFSET_KEY, TableView
+
+WITHOUT_WAL = WriteOptions()
+"""The changelog is the write-ahead log of a table. Rows and their changelog offset reach the files together, so after a kill a
+database is an older state of itself, and recovery goes on behind it."""
+WITHOUT_WAL.disable_wal = True
 
 
 async def group_commit(
@@ -32,7 +37,7 @@ async def group_commit(
         OutgoingBatch(
             view.table.changelog_topic,
             partition,
-            [OutgoingRecord(key, value, now) for key, value in view.staged.items()],
+            [(key, value, now, ()) for key, value in view.staged.items()],
         )
         for view in dirty
     ]
@@ -46,5 +51,5 @@ async def group_commit(
             else:
                 batch.put(key, value)
         batch.put(OFFSET_KEY, str(acknowledged[-1]).encode())
-        view.table.database(partition).write(batch)
+        view.table.database(partition).write(batch, WITHOUT_WAL)
     return written

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from lanes.consumer_loop import ConsumerInWorkerLoop
 from lanes.lane import LanePosition
 from lanes.record import Record
 
@@ -29,7 +30,7 @@ class LaneRebalanceListener(driver.ConsumerRebalanceListener):
         await super().on_partitions_assigned(assigned)
 
 
-class LaneConsumerThread(driver.AIOKafkaConsumerThread):
+class LaneConsumerThread(ConsumerInWorkerLoop):
     """Caps the long poll that Faust hard-codes; asks for committed offsets of source topics only."""
 
     def _create_worker_consumer(self, *args: Any, **kwargs: Any) -> Any:

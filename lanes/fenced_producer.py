@@ -27,7 +27,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from lanes.epoch import ProducerEpoch, next_epoch
-from lanes.producer import OutgoingBatch, OutgoingRecord
+from lanes.producer import OutgoingBatch
 
 logger = logging.getLogger(__name__)
 
@@ -160,13 +160,13 @@ class FencedProducer:
         claim = self._claims.get(partition)
         if claim is None:
             raise FencedError(f"partition {partition} was not claimed")
-        outgoing = [(batch, deque(batch.records)) for batch in batches]
+        outgoing = list(batches)
         offsets: list[list[int]] = [[] for _ in outgoing]
         while True:
             chunks = [
-                (of_batch, self._next_chunk(claim, batch, records))
-                for of_batch, (batch, records) in zip(offsets, outgoing, strict=True)
-                if records
+                (of_batch, self._next_chunk(claim, batch, len(of_batch)))
+                for of_batch, batch in zip(offsets, outgoing, strict=True)
+                if len(of_batch) < len(batch.records)
             ]
             if not chunks:
                 return offsets
@@ -174,7 +174,7 @@ class FencedProducer:
             for of_batch, chunk in chunks:
                 of_batch.extend(range(chunk.first, chunk.first + chunk.count))
 
-    def _next_chunk(self, claim: _Claim, batch: OutgoingBatch, records: deque[OutgoingRecord]) -> _Chunk:
+    def _next_chunk(self, claim: _Claim, batch: OutgoingBatch, begin: int) -> _Chunk:
         sequence = claim.sequences.get(batch.topic, 0)
         if sequence is None:
             raise FencedError(f"a write to {batch.topic}[{batch.partition}] was cut off; claim the partition again")
@@ -187,13 +187,12 @@ class FencedProducer:
             base_sequence=sequence,
             batch_size=self._max_batch_bytes,
         )
+        append = builder.append
         count = 0
-        while records:
-            record = records[0]
+        for key, value, timestamp_ms, headers in batch.records[begin:] if begin else batch.records:
             # A full builder refuses; an empty one takes one record, whatever its size.
-            if builder.append(count, record.timestamp_ms, record.key, record.value, list(record.headers)) is None:
+            if append(count, timestamp_ms, key, value, list(headers)) is None:
                 break
-            records.popleft()
             count += 1
         return _Chunk(TopicPartition(batch.topic, batch.partition), claim, bytes(builder.build()), count, sequence)
 

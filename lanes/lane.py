@@ -65,6 +65,7 @@ class Lane:
         *,
         max_batch: int,
         max_backlog: int,
+        max_backlog_bytes: int,
         on_drained: Callable[[], None],
         on_fenced: Callable[[], None],
     ) -> None:
@@ -79,10 +80,12 @@ class Lane:
         self._producer = producer
         self._max_batch = max_batch
         self._max_backlog = max_backlog
+        self._max_backlog_bytes = max_backlog_bytes
         self._on_drained = on_drained
         self._on_fenced = on_fenced
         self._full = False
         self._pending: deque[Record] = deque()
+        self._pending_bytes = 0
         self._carried: deque[Carried] = deque()
         self._repeated: deque[Repeated] = deque()
         self._next_offset = 0
@@ -134,13 +137,13 @@ class Lane:
         True means that the backlog is full: the fetch should pause until `on_drained` is called.
         """
         self._accept(records)
-        self._full = len(self._pending) >= self._max_backlog
+        self._full = not self._holds_less_than(1.0)
         return self._full
 
     def hand_over(self, records: Sequence[Record]) -> None:
         """Accept records that this worker has just written, if they continue the lane without a hole; else the fetch brings them."""
         whole = bool(records) and records[-1].offset - records[0].offset + 1 == len(records)
-        if whole and self._next_offset == records[0].offset and len(self._pending) < self._max_backlog:
+        if whole and self._next_offset == records[0].offset and self._holds_less_than(1.0):
             self._accept(records)
             self._level = True
 
@@ -180,8 +183,13 @@ class Lane:
     def _accept(self, records: Sequence[Record]) -> None:
         if records:
             self._pending.extend(records)
+            self._pending_bytes += _bytes_of(records)
             self._next_offset = records[-1].offset + 1
             self._wake.set()
+
+    def _holds_less_than(self, share: float) -> bool:
+        """Whether the backlog is below a share of both of its bounds."""
+        return len(self._pending) < share * self._max_backlog and self._pending_bytes < share * self._max_backlog_bytes
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -200,13 +208,19 @@ class Lane:
                 for one in carried:
                     # Without effect on what was told; ends the wait for what was cut off.
                     one.offsets.cancel()
-            if self._full and len(self._pending) <= self._max_backlog // 2:
+            if self._full and self._holds_less_than(0.5):
                 self._full = False
                 self._on_drained()
 
     def _take(self) -> tuple[list[Record], list[Carried]]:
         """Fetched records first: they lie before what this worker carries. A carried group is never split."""
-        records = [self._pending.popleft() for _ in range(min(len(self._pending), self._max_batch))]
+        if len(self._pending) <= self._max_batch:
+            records = list(self._pending)
+            self._pending.clear()
+            self._pending_bytes = 0
+        else:
+            records = [self._pending.popleft() for _ in range(self._max_batch)]
+            self._pending_bytes -= _bytes_of(records)
         carried: list[Carried] = []
         size = len(records)
         while self._carried and (not size or size + len(self._carried[0].records) <= self._max_batch):
@@ -284,6 +298,10 @@ class Lane:
             told, offsets = offsets[: len(one.records)], offsets[len(one.records) :]
             if not one.offsets.done():
                 one.offsets.set_result(told)
+
+
+def _bytes_of(records: Sequence[Record]) -> int:
+    return sum([len(record.value) for record in records])
 
 
 def outgoing(record: Record) -> OutgoingRecord:

@@ -24,11 +24,11 @@ class OutgoingRecord(NamedTuple):
 
 
 class OutgoingBatch(NamedTuple):
-    """Records for one topic partition, in order."""
+    """Records for one topic partition, in order, as `OutgoingRecord` or as plain tuples of its fields."""
 
     topic: str
     partition: int
-    records: Sequence[OutgoingRecord]
+    records: Sequence[tuple[bytes | None, bytes | None, int, Sequence[tuple[str, bytes]]]]
 
 
 class DurableProducer:
@@ -88,13 +88,8 @@ class DurableProducer:
     ) -> list[tuple[int, asyncio.Future[object]]]:
         acks = []
         builder = producer.create_batch()
-        for record in outgoing.records:
-            fields = {
-                "key": record.key,
-                "value": record.value,
-                "timestamp": record.timestamp_ms,
-                "headers": list(record.headers),
-            }
+        for key, value, timestamp_ms, headers in outgoing.records:
+            fields = {"key": key, "value": value, "timestamp": timestamp_ms, "headers": list(headers)}
             if builder.append(**fields) is None:
                 # The builder is full; an empty one always takes one record, whatever its size. The next batch of a partition
                 # waits for this one: after a failure nothing later may be stored.

@@ -1,13 +1,13 @@
 """Recovery of lane tables from their changelogs, and standby replicas. Faust says what is active and what is standby; the rows are ours.
 
-Guarantee: the callbacks of `LaneApp.before_recovery` have run for every active changelog partition before its end is read, so what they
-write is replayed; lanes start when every active table reflects its changelog up to that end. A replay that was cut off goes on
-behind what RocksDB holds.
-
 Reasons and upstream issues: one Faust message per row (7.7k rows/s), a consumer shared with the streams, recovery that waits for a record
 at the end of an empty or compacted partition (#597, #155), seeks to before the log start (#176, #373), loops on `latest` (#651), ends the
 worker when a topic was made again (#158), and a record of a revoked partition applied to another table (#73). Each override is pinned by a
-test on the source of faust-streaming 0.15.3."""
+test on the source of faust-streaming 0.15.3.
+
+Guarantee: the callbacks of `LaneApp.before_recovery` have run for every active changelog partition before its end is read, so what they
+write is replayed; lanes start when every active table reflects its changelog up to that end. A replay that was cut off goes on
+behind what RocksDB holds."""
 
 from __future__ import annotations
 
@@ -96,10 +96,13 @@ class LaneRecovery(Recovery):
                 if not self.tables:
                     await self._resume_streams(generation_id=generation)
                     continue
+                await self.pause()
                 self._set_recovery_started()
                 await self._wait(self._run(self._recover()))
                 await self._wait(self.on_recovery_completed(generation))
-                self._start_following()
+                if self.app.consumer_generation_id == generation:
+                    # A later generation has paused recovery already, and begins it again.
+                    self._start_following()
             except (RebalanceAgain, IllegalStateError):
                 continue
             except ServiceStopped:
@@ -142,9 +145,8 @@ class LaneRecovery(Recovery):
         return replay
 
     def _start_following(self) -> None:
-        if not self.standby_tps:
-            return
-        self._running = self.add_future(self._follow_standbys(frozenset(self.standby_tps)))
+        if self.standby_tps:
+            self._running = self.add_future(self._follow_standbys(frozenset(self.standby_tps)))
 
     async def _follow_standbys(self, partitions: frozenset[TP]) -> None:
         while True:

@@ -31,6 +31,7 @@ class LaneSettings:
     fetch_max_wait_ms: int = 50
     fetch_min_bytes: int = 1
     max_backlog: int = 20_000
+    max_backlog_bytes: int = 4 << 20
     stop_budget_s: float = 4.0
 
 
@@ -119,6 +120,7 @@ class Lanes:
                         self._producer,
                         max_batch=self._max_batch[tp.topic],
                         max_backlog=self._settings.max_backlog,
+                        max_backlog_bytes=self._settings.max_backlog_bytes,
                         on_drained=functools.partial(self._drained, tp),
                         on_fenced=functools.partial(self._fenced, tp),
                     )

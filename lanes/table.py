@@ -5,6 +5,7 @@ Guarantee: what `TableView` stages becomes visible only through the group commit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import faust
@@ -47,7 +48,7 @@ class LaneTable:
         )
         app.tables.add(self.faust_table)
 
-    @property
+    @cached_property
     def changelog_topic(self) -> str:
         """Name of the compacted topic that makes this table durable."""
         return str(self.faust_table.changelog_topic.get_topic_name())

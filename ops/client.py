@@ -166,7 +166,8 @@ class PersonClient:
             reply = await self.nc.request(subject, data, headers=headers, timeout=10)
         except NoRespondersError:
             raise ClientError(
-                "the command stream does not exist yet. Start a worker once; it creates the streams."
+                "no stream takes the command. Start a worker once; it creates the streams. A cluster that elects a leader "
+                f"takes it in a moment: send it again with the same id: {command_id}"
             ) from None
         except NatsError as error:
             raise ClientError(

@@ -26,6 +26,7 @@ from queries.operations_subject import operations_subject
 SHOWN_EVENTS = 50
 LISTED = 1000
 RETRY_S = 0.1
+ASK_AGAIN_S = 5.0
 
 Row = dict[str, Any]
 WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool], Any]
@@ -240,15 +241,18 @@ async def operate(
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            reply = await client.nc.request(
-                operations_subject(app_id, partition), orjson.dumps(act), timeout=max(0.1, deadline - time.monotonic())
-            )
+            left = max(0.1, deadline - time.monotonic())
+            wait_s = min(left, ASK_AGAIN_S) if act["act"] == "redrive" else left
+            reply = await client.nc.request(operations_subject(app_id, partition), orjson.dumps(act), timeout=wait_s)
         except NoRespondersError:
             if time.monotonic() > deadline:
                 raise ClientError(f"no worker owns partition {partition}. Start one with `person worker`.") from None
             await asyncio.sleep(RETRY_S)
             continue
         except NatsError as error:
+            if time.monotonic() < deadline:
+                # Its worker may have died; a redrive that is asked for twice is harmless.
+                continue
             raise ClientError(
                 f"no answer within {timeout_s:g} s ({type(error).__name__}). The act may be done; look with `person dlq list`."
             ) from error

@@ -59,9 +59,7 @@ async def preflight(settings: Settings) -> tuple[int, str] | None:
     return None
 
 
-def run(
-    settings: Settings, *, data: Path | None = None, port: int | None = None, application: str = "app"
-) -> int:
+def run(settings: Settings, *, data: Path | None = None, port: int | None = None, application: str = "app") -> int:
     """Check, then become a Faust worker of the application; returns an exit code only when the checks failed."""
     if data is not None:
         settings = settings.model_copy(update={"data_dir": data})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 import orjson
 
 from domain.person import Person, dump_state, load_state
 from lanes.table import LaneTable, TableView
+from tables.recent_persons import RecentPersons
 from tables.row_size import fitting
 
 NAME = "persons"
@@ -26,15 +26,12 @@ class PersonsTable:
 
     def __init__(self, table: LaneTable, cached: int) -> None:
         self.table = table
-        self._cached = cached
-        self._cache: OrderedDict[tuple[int, str], PersonRow] = OrderedDict()
+        self._recent = RecentPersons(cached)
 
     def read(self, partition: int, person_id: str) -> PersonRow:
         """The committed row; a person that is not there is new."""
-        key = (partition, person_id)
-        row = self._cache.get(key)
+        row = self._recent.get(partition, person_id)
         if row is not None:
-            self._cache.move_to_end(key)
             return row
         value = self.table.get(partition, person_id.encode())
         row = PersonRow(Person.new(person_id), 0) if value is None else decode(value)
@@ -43,14 +40,11 @@ class PersonsTable:
 
     def remember(self, partition: int, row: PersonRow) -> None:
         """Keep a committed row decoded."""
-        self._cache[partition, row.person.person_id] = row
-        if len(self._cache) > self._cached:
-            self._cache.popitem(last=False)
+        self._recent.put(partition, row)
 
     def forget(self, partition: int) -> None:
         """Drop decoded rows of a partition."""
-        for key in [key for key in self._cache if key[0] == partition]:
-            del self._cache[key]
+        self._recent.forget(partition)
 
 
 def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:

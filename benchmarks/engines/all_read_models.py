@@ -43,14 +43,15 @@ class ProjectFurther(LaneAgent):
         view = batch.view(self.tables[0])
         for person_id, stored in decoded(batch).by_person.items():
             key = person_id.encode()
-            for event, stream_sequence, _ in stored:
+            for one in stored:
+                event = one.read()
                 row = {
                     "person_id": person_id,
                     "sequence": event.sequence,
                     "type": event.type,
                     "event_id": event.id,
                     "correlation_id": event.correlationid,
-                    "position": {"partition": batch.partition, "stream_sequence": stream_sequence},
+                    "position": {"partition": batch.partition, "stream_sequence": one.stream_sequence},
                 }
                 view.put(key, orjson.dumps(row))
 
@@ -101,13 +102,7 @@ def add_read_models() -> None:
     agents = list(app.lanes._agents[topics.EVENTS])
     source = app.topic(topics.EVENTS, schema=raw_schema(), partitions=settings.partitions, internal=True)
     further = [
-        LaneTable(
-            app,
-            f"further{number}",
-            partitions=settings.partitions,
-            block_cache_bytes=settings.block_cache_bytes,
-            write_buffer_bytes=settings.write_buffer_bytes,
-        )
+        app._table(f"further{number}", "A further read model of the measurement.")
         for number in range(READ_MODELS - len(OWN_READ_MODELS))
     ]
     notes = NoteTimes()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from benchmarks.engines.meter import Meter
 from benchmarks.fold import fold_batch
 from benchmarks.workload import DUE_HEADER, due_of
+from config.settings import Settings
 from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
 from lanes.fenced_producer import FencedProducer
@@ -16,6 +17,7 @@ from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
 
 METER = Meter()
+DEFAULTS = Settings()
 
 
 class StoreRows(LaneAgent):
@@ -27,6 +29,7 @@ class StoreRows(LaneAgent):
         self.tables = tables
 
     async def process(self, batch: Batch) -> None:
+        """Fold the events of the cycle once."""
         METER.begin()
         views = [batch.view(table) for table in self.tables]
         rows = fold_batch(((record.key, record.value) for record in batch.records), views[0].get)
@@ -35,6 +38,7 @@ class StoreRows(LaneAgent):
                 view.put(key, row)
 
     async def committed(self, batch: Batch) -> None:
+        """The rows are in the changelogs and readable."""
         METER.done(len(batch.records), _dues(batch) if METER.open_loop else ())
 
 
@@ -58,24 +62,24 @@ def build() -> LaneApp:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 << 20,
-        broker_commit_interval=0.25,
+        broker_commit_interval=DEFAULTS.commit_interval_s,
         broker_commit_every=10**9,
         broker_max_poll_records=5000,
         web_enabled=False,
-        lane_settings=LaneSettings(fetch_max_wait_ms=20, fetch_min_bytes=1),
+        lane_settings=LaneSettings(fetch_max_wait_ms=DEFAULTS.fetch_max_wait_ms, fetch_min_bytes=1),
         producer=FencedProducer(
             METER.kafka, name=METER.run_id, client_id=f"{METER.run_id}-lanes", max_batch_bytes=1 << 20
         ),
         writer=DurableProducer(METER.kafka, client_id=f"{METER.run_id}-writer", max_batch_bytes=1 << 20),
     )
     memory = TableMemory(256 << 20, write_buffer_bytes=8 << 20, open_files=64)
+    memory = TableMemory(
+        DEFAULTS.table_memory_bytes,
+        write_buffer_bytes=DEFAULTS.write_buffer_bytes,
+        open_files=DEFAULTS.table_open_files,
+    )
     tables = tuple(
-        LaneTable(
-            app,
-            f"rows{number}",
-            partitions=METER.partitions,
-            memory=memory,
-        )
+        LaneTable(app, f"rows{number}", partitions=METER.partitions, memory=memory)
         for number in range(METER.settings["tables"])
     )
     agent = StoreRows(tables)

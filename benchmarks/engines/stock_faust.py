@@ -52,7 +52,7 @@ if METER.open_loop:
     table.send_changelog = send_changelog
 
 
-@app.agent(topic)
+@app.agent(topic)  # type: ignore[untyped-decorator]  # Faust does not say its type
 async def store_rows(stream: faust.StreamT) -> None:
     """Fold each event into the row of its key."""
     global due_now

@@ -228,6 +228,7 @@ class Worker:
             self._producer,
             max_batch=900,
             max_backlog=1000,
+            max_backlog_bytes=64 << 20,
             on_drained=lambda: None,
             on_fenced=lambda: None,
         )

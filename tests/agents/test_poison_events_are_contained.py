@@ -76,12 +76,9 @@ async def test_later_events_of_that_person_wait_in_the_dead_letters_of_each_agen
 
     await worker.fold(await persons.stored(ada, grace))
 
-    assert [(consumer, cause) for consumer, cause, _ in await persons.letters(ada)] == [
-        ("fold_persons", "unknown_type"),
-        ("fold_persons", "held_back"),
-        ("project_timeline", "unknown_type"),
-        ("project_timeline", "held_back"),
-    ]
+    letters = [(consumer, cause) for consumer, cause, _ in await persons.letters(ada)]
+    for agent in ("fold_persons", "project_timeline"):
+        assert [cause for consumer, cause in letters if consumer == agent] == ["unknown_type", "held_back"]
     assert [entry["sequence"] for entry in worker.timeline.read(P, ada)] == [1]
     assert _versions(worker, ada, grace) == [1, 1]
 

@@ -351,8 +351,7 @@ async def test_what_waits_is_counted_by_agent_also_after_a_restart(
     for person_id in (ada, grace):
         await persons.append(person_id, "Some", POISON)
     async with worker.running() as lane:
-        lane.deliver((await persons.stored(ada, grace))[:-1])
-        await lane.repeat([], lambda _: None)
+        await lane.repeat((await persons.stored(ada, grace))[:-1], lambda _: None)
         assert worker.quarantine.parked_persons() == {"fold_persons": 1}
         await lane.repeat((await persons.stored(ada, grace))[-1:], lambda _: None)
         assert worker.quarantine.parked_persons() == {"fold_persons": 2}

@@ -47,6 +47,13 @@ async def test_each_difference_of_a_topic_is_named_with_both_values(servers: End
     assert "retention.ms is '-1', declared '5'" in str(mismatch.value)
 
 
+async def test_a_topic_with_fewer_replicas_than_declared_is_refused(servers: Endpoints, unique: str) -> None:
+    await ensure_topics(servers.kafka_bootstrap, [Topic(unique, 2, 1, {})])
+
+    with pytest.raises(TopicMismatchError, match="replicas is 1, declared 3"):
+        await ensure_topics(servers.kafka_bootstrap, [Topic(unique, 2, 3, {})])
+
+
 async def test_a_topic_that_the_broker_refuses_is_an_error(servers: Endpoints, unique: str) -> None:
     with pytest.raises(BridgeError, match=f"topic {unique} could not be created"):
         await ensure_topics(servers.kafka_bootstrap, [Topic(unique, 1, 1, {"cleanup.policy": "sometimes"})])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from bridge.connection import connect
 from bridge.errors import BridgeError
@@ -163,8 +162,8 @@ async def test_a_stream_sequence_that_does_not_grow_leads_to_a_reset(
     await pull.acknowledge((await _take(pull, 3))[0])
     # The consumer sequence that is due, but a message that came before: another reader has reset the consumer.
     # A server passes on no such reply subject from a client, so it is put where deliveries arrive.
-    old = Msg(nc, subject=f"{stream}.x", reply=f"$JS.ACK.{stream}.reader.1.2.4.1700000000000000000.0", data=b"old")
-    await pull._on_message(old)
+    reply = f"$JS.ACK.{stream}.reader.1.2.4.1700000000000000000.0"
+    pull._on_message(f"{stream}.x".encode(), reply.encode(), b"old", None)
 
     taken = await _take(pull, 2)
 

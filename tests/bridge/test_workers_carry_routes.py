@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -114,7 +115,7 @@ async def _count(nc: Client) -> int:
     return sum((json.loads(reply.data)["state"].get("subjects") or {}).values())
 
 
-def _listed(folder: Path, nats_url: str, bootstrap: str, settings: dict[str, str]) -> list[dict[str, object]]:
+def _listed(folder: Path, nats_url: str, bootstrap: str, settings: dict[str, str]) -> list[dict[str, Any]]:
     environment = {"PERSON_NATS_URL": nats_url, "PERSON_KAFKA_BOOTSTRAP": bootstrap, **settings}
     found = subprocess.run(
         [sys.executable, "-m", "ops.cli", "routes", "--json"],
@@ -124,5 +125,5 @@ def _listed(folder: Path, nats_url: str, bootstrap: str, settings: dict[str, str
         timeout=30,
     )
     assert found.returncode == 0, found.stderr
-    data: list[dict[str, object]] = json.loads(found.stdout)["data"]
+    data: list[dict[str, Any]] = json.loads(found.stdout)["data"]
     return data

@@ -24,7 +24,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="seed of the first round; each further round has the next")
     parser.add_argument("--rate", type=float, default=COMMANDS_PER_S, help="commands per second")
     parser.add_argument("--only", default="", help="comma separated faults to choose from; all if left out")
-    parser.add_argument("--sabotage", help="a guarantee that the workers do without; the run must find what is lost then")
+    parser.add_argument(
+        "--sabotage",
+        help="guarantees that the workers do without (tests/chaos/sabotaged_app.py); the run must find what is lost then",
+    )
     parser.add_argument("--mode", choices=("single", "cluster"), default="single", help="one node or three")
     parser.add_argument("--data", type=Path, default=Path("build/chaos"), help="folder of the run")
     parser.add_argument("--report", type=Path, default=Path("build/chaos.json"), help="where the report goes")

@@ -79,7 +79,9 @@ class Checks:
                 self.carried_again += 1
                 continue
             if event_id not in self.truth.stored:
-                findings.add("duplicated", event_id, f"{record.topic}[{record.partition}] {record.offset}: no such event")
+                findings.add(
+                    "duplicated", event_id, f"{record.topic}[{record.partition}] {record.offset}: no such event"
+                )
                 continue
             self.offsets[event_id] = record.partition, record.offset
             person_id, sequence, data = self.truth.stored[event_id]
@@ -90,7 +92,9 @@ class Checks:
                 )
             self._last_in_kafka[person_id] = max(before, sequence)
             if record.value != data or record.key != person_id.encode():
-                findings.add("divergent", person_id, f"{record.topic} offset {record.offset}: not the bytes of JetStream")
+                findings.add(
+                    "divergent", person_id, f"{record.topic} offset {record.offset}: not the bytes of JetStream"
+                )
         for event_id in self.truth.stored.keys() - self.offsets.keys():
             findings.add("lost", self.truth.stored[event_id][0], f"event {event_id} is not in Kafka")
 
@@ -128,9 +132,7 @@ class Checks:
                 if stored:
                     findings.add("duplicated", entry.command_id, f"refused, and has {len(stored)} events")
                 continue
-            expected = [
-                Recorded(event["id"], event["type"], event["sequence"], 0) for event in entry.outcome["events"]
-            ]
+            expected = [Recorded(event["id"], event["type"], event["sequence"], 0) for event in entry.outcome["events"]]
             found = [one._replace(stream_sequence=0) for one in stored]
             if len(found) < len(expected):
                 findings.add("lost", entry.command_id, f"accepted with {len(expected)} events, {len(found)} are stored")
@@ -161,7 +163,9 @@ class Checks:
             row = rows.get(entry.command_id.encode())
             if row is None:
                 if entry.acknowledged_at is not None:
-                    findings.add("lost", entry.command_id, "acknowledged, and table outcomes has no row in its changelog")
+                    findings.add(
+                        "lost", entry.command_id, "acknowledged, and table outcomes has no row in its changelog"
+                    )
             elif entry.outcome is not None and orjson.loads(row)["outcome"] != entry.outcome:
                 findings.add("divergent", entry.command_id, "the changelog of outcomes holds another outcome")
         for key in rows.keys() - {command_id.encode() for command_id in known}:
@@ -177,10 +181,12 @@ class Checks:
             self._check_row(findings, "persons", person_id, _persons_row(one), _decoded_persons_row)
             self._check_row(findings, "summary", person_id, _summary_row(one), orjson.loads)
             for entry in one.entries:
-                key = timeline.key(person_id, entry["sequence"], entry["part"]).decode()
-                self._check_row(findings, "timeline", key, entry, orjson.loads)
+                row_key = timeline.key(person_id, entry["sequence"], entry["part"]).decode()
+                self._check_row(findings, "timeline", row_key, entry, orjson.loads)
             if by_person[person_id] > len(one.entries):
-                findings.add("duplicated", person_id, f"{by_person[person_id]} rows of timeline, {len(one.entries)} events")
+                findings.add(
+                    "duplicated", person_id, f"{by_person[person_id]} rows of timeline, {len(one.entries)} events"
+                )
         for key in self._rows["quarantine"]:
             findings.add("divergent", key.decode(), "is in quarantine")
         for table in ("persons", "summary"):

@@ -34,9 +34,7 @@ class DataDisk:
 
     def _mount(self, *options: str) -> None:
         try:
-            done = subprocess.run(
-                ["mount", *options, str(self.folder)], capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(["mount", *options, str(self.folder)], capture_output=True, text=True, check=False)
         except OSError as error:
             raise NotPossibleError(f"mount cannot be run: {error.strerror}") from error
         if done.returncode != 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -37,8 +36,8 @@ target = {{ stream = "{STREAM}", subject = "chaos.target.{{partition}}.{{key}}",
 """
 
 
-async def prepare(nc: Client, bootstrap: str, routes: Path, *, replicas: int) -> None:
-    """Create source and target and write the file of routes, before a worker starts."""
+async def prepare(nc: Client, bootstrap: str, *, replicas: int) -> None:
+    """Create source and target, before a worker starts on `ROUTES`."""
     config = {
         "name": STREAM,
         "subjects": ["chaos.target.*.*", "chaos.position.*"],
@@ -49,8 +48,9 @@ async def prepare(nc: Client, bootstrap: str, routes: Path, *, replicas: int) ->
         "allow_msg_ttl": True,
     }
     await api(nc, f"STREAM.CREATE.{STREAM}", config)
-    await ensure_topics(bootstrap, [Topic(TOPIC, PARTITIONS, replicas, {"min.insync.replicas": str(max(1, replicas - 1))})])
-    routes.write_text(ROUTES)
+    await ensure_topics(
+        bootstrap, [Topic(TOPIC, PARTITIONS, replicas, {"min.insync.replicas": str(max(1, replicas - 1))})]
+    )
 
 
 class EgressSender:
@@ -120,27 +120,27 @@ class EgressLedger:
     def __init__(self) -> None:
         self._topic = TopicReader({TOPIC: PARTITIONS})
         self._stream = StreamReader(STREAM)
-        self._source: defaultdict[int, list[tuple[int, bytes, bytes]]] = defaultdict(list)
-        self._target: defaultdict[int, list[tuple[int, bytes, bytes]]] = defaultdict(list)
+        self.source: defaultdict[int, list[tuple[int, bytes, bytes]]] = defaultdict(list)
+        self.target: defaultdict[int, list[tuple[int, bytes, bytes]]] = defaultdict(list)
         self._compared: defaultdict[int, int] = defaultdict(int)
         self._values: set[bytes] = set()
 
     @property
     def records(self) -> int:
         """Records of the source."""
-        return sum(len(records) for records in self._source.values())
+        return sum(len(records) for records in self.source.values())
 
     async def read(self, nc: Client, bootstrap: str) -> str | None:
         """Read both sides on; says what the target lacks."""
         for record in await self._topic.read(bootstrap):
-            self._source[record.partition].append((record.offset, record.key, record.value))
+            self.source[record.partition].append((record.offset, record.key, record.value))
             self._values.add(record.value)
         for message in await self._stream.read(nc):
             if message.subject.startswith("chaos.target."):
                 headers = {name.lower(): value for name, value in message.headers.items()}
                 _, _, partition, key = message.subject.split(".")
-                self._target[int(partition)].append((int(headers["kafka-offset"]), key.encode(), message.data))
-        carried = sum(len(messages) for messages in self._target.values())
+                self.target[int(partition)].append((int(headers["kafka-offset"]), key.encode(), message.data))
+        carried = sum(len(messages) for messages in self.target.values())
         return None if carried >= self.records else f"egress carried {carried} of {self.records} records"
 
     def check(self, sender: EgressSender, findings: Findings) -> None:
@@ -149,7 +149,7 @@ class EgressLedger:
             findings.add("lost", "egress", f"acknowledged by Kafka and not in the source: {value.decode()}")
         for partition in range(PARTITIONS):
             start = self._compared[partition]
-            source, target = self._source[partition][start:], self._target[partition][start:]
+            source, target = self.source[partition][start:], self.target[partition][start:]
             if source == target:
                 self._compared[partition] += len(source)
                 continue

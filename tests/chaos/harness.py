@@ -22,7 +22,7 @@ COMMANDS_PER_S = 120.0
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `only`: faults to choose from, none means all; `sabotage`: a guarantee that the workers do without."""
+    """What to run. `only`: faults to choose from, none means all; `sabotage`: guarantees that the workers do without."""
 
     seed: int
     rounds: int

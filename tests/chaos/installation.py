@@ -21,7 +21,7 @@ from bridge.connection import connect
 from local.stack import Stack
 from ops.up import stop_team
 from ops.workers import Worker
-from tests.chaos.egress import prepare
+from tests.chaos.egress import ROUTES, prepare
 from tests.chaos.equipment import Equipment
 from tests.chaos.plan import WORKERS
 
@@ -68,6 +68,7 @@ class Installation:
     async def __aenter__(self) -> Installation:
         try:
             await asyncio.to_thread(self.stack.start)
+            await asyncio.to_thread(self.routes.write_text, ROUTES)
             await self._prepare_egress()
             self.workers = {name: self._new_worker(name) for name in WORKERS}
             for worker in self.workers.values():
@@ -124,7 +125,7 @@ class Installation:
         nc = Client()
         await connect(nc, endpoints.nats_url, name="chaos")
         try:
-            await prepare(nc, endpoints.kafka_bootstrap, self.routes, replicas=self.nodes)
+            await prepare(nc, endpoints.kafka_bootstrap, replicas=self.nodes)
         finally:
             await nc.close()
 

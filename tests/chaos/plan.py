@@ -44,7 +44,9 @@ class Kind(StrEnum):
 OF_WORKER = frozenset({Kind.KILL_WORKER, Kind.PAUSE_WORKER, Kind.DELETE_DATA, Kind.FULL_DISK, Kind.CLOCK_JUMP})
 OF_LINK = frozenset({Kind.CUT_NATS, Kind.DELAY_NATS, Kind.HALF_OPEN_NATS})
 """Each worker has a link of its own to a single NATS server; all share the address that Kafka advertises."""
-OF_NATS = frozenset({Kind.KILL_STREAM_LEADER, Kind.KILL_META_LEADER, Kind.CUT_OFF_STREAM_LEADER, Kind.PAUSE_STREAM_LEADER})
+OF_NATS = frozenset(
+    {Kind.KILL_STREAM_LEADER, Kind.KILL_META_LEADER, Kind.CUT_OFF_STREAM_LEADER, Kind.PAUSE_STREAM_LEADER}
+)
 OF_KAFKA = frozenset(
     {
         Kind.KILL_PARTITION_LEADER,

@@ -86,9 +86,7 @@ async def _missing(
     owned = sorted(partition for page in status.values() if page for partition in page["partitions"])
     if owned != list(range(partitions)):
         return f"owned partitions are {owned}"
-    unanswered = [
-        entry for entry in sender.unanswered() if due_before_s is None or entry.due.at_s < due_before_s
-    ]
+    unanswered = [entry for entry in sender.unanswered() if due_before_s is None or entry.due.at_s < due_before_s]
     if unanswered:
         ids = ", ".join(entry.command_id for entry in unanswered[:3])
         return f"{len(unanswered)} commands without an outcome, {ids} among them"

@@ -17,7 +17,9 @@ SHOWN = 10
 COMMANDS_SHOWN = 40
 
 
-def as_data(run: Run, checks: Checks, egress_records: int, unavailable: Mapping[Kind, str], mode: str) -> dict[str, Any]:
+def as_data(
+    run: Run, checks: Checks, egress_records: int, unavailable: Mapping[Kind, str], mode: str
+) -> dict[str, Any]:
     """The report of a run."""
     entries = [entry for one in run.rounds for entry in one.entries]
     statuses = Counter(entry.outcome["status"] if entry.outcome else "unknown" for entry in entries)
@@ -41,9 +43,16 @@ def as_data(run: Run, checks: Checks, egress_records: int, unavailable: Mapping[
         "egress_records": egress_records,
         "carried_again": checks.carried_again,
         **{verdict: sum(one.count(verdict) for one in findings) for verdict in get_args(Verdict)},
+        "differences": {
+            verdict: [
+                f"{one.subject}: {one.text}" for each in findings for one in each.differences if one.verdict == verdict
+            ][:SHOWN]
+            for verdict in get_args(Verdict)
+            if any(each.count(verdict) for each in findings)
+        },
         "restarts": {
             "planned": sum(restart.planned for restart in restarts),
-            "unplanned": [f"{one.worker}: code {one.code}" for one in restarts if not one.planned],
+            "unplanned": [f"{one.worker}: code {one.code}: {one.last_words}" for one in restarts if not one.planned],
         },
         "heal_s": _spread(heals),
         "longest_wait_s": _spread([one.longest_wait_s for one in run.rounds]),
@@ -103,7 +112,11 @@ def _story(entry: Entry, checks: Checks) -> str:
     ]
     times = " ".join(
         f"{name} {'never' if at is None else f'{at:.2f} s'}"
-        for name, at in (("due", entry.due.at_s), ("acknowledged", entry.acknowledged_at), ("answered", entry.answered_at))
+        for name, at in (
+            ("due", entry.due.at_s),
+            ("acknowledged", entry.acknowledged_at),
+            ("answered", entry.answered_at),
+        )
     )
     kind = entry.due.message.type.removeprefix("person.commands.")
     return f"{entry.person_id} {kind} {entry.command_id}: {times}, {entry.attempts} sent, {told}, events {events}"

@@ -127,8 +127,6 @@ class Chaos:
         return await self.egress.read(self._client.nc, self._bootstrap)
 
     async def _check(self, entries: list[Entry], *, everything: bool) -> Findings:
-        findings = await self.checks.check(
-            self._client, self._bootstrap, self._sender, entries, everything=everything
-        )
+        findings = await self.checks.check(self._client, self._bootstrap, self._sender, entries, everything=everything)
         self.egress.check(self._records, findings)
         return findings

@@ -1,25 +1,37 @@
 """The application with a guarantee taken away, for the proof that the harness finds what is lost then. Only this process is changed.
 
-`CHAOS_SABOTAGE` says which one:
+`CHAOS_SABOTAGE` says which ones, comma separated:
 
 - `commit_order`: as in stock Faust, a cycle writes its rows into the local store and lets its source offset be committed while the
-  changelog records are still on their way (here half a second, as with a lingering producer or a slow broker)."""
+  changelog records are still on their way (here half a second, as with a lingering producer or a slow broker);
+- `egress_position`: the position of an egress route is stored at intervals (here a second) and nobody checks it, as in bridges
+  that commit offsets apart from the records;
+- `fence`: each owner of a partition counts epochs for itself, so that brokers take what an earlier owner still writes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import lanes.lane
-from lanes.commit import group_commit
-from lanes.producer import OutgoingBatch
-from lanes.table import LaneTable, TableView
+from aiokafka.client import AIOKafkaClient
 from rocksdict import WriteBatch
 
+import lanes.epoch
+import lanes.fenced_producer
+import lanes.lane
+from bridge.checkpoint import Checkpoint
+from bridge.egress_mapping import Outgoing
+from lanes.commit import group_commit
+from lanes.epoch import ProducerEpoch
+from lanes.producer import OutgoingBatch
+from lanes.table import LaneTable, TableView
+
 ON_ITS_WAY_S = 0.5
+POSITION_EVERY_S = 1.0
 
 
 def _commit_order() -> None:
@@ -51,7 +63,7 @@ def _commit_order() -> None:
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
             await group_commit(producer, partition, [view])
 
-    lanes.lane.group_commit = commit_early
+    setattr(lanes.lane, "group_commit", commit_early)  # noqa: B010 - the name is imported there, not exported
 
 
 class _Late:
@@ -74,9 +86,40 @@ class _ChangelogOnly:
         """The local store has the rows."""
 
 
-SABOTAGES: Mapping[str, Callable[[], None]] = {"commit_order": _commit_order}
+def _egress_position() -> None:
+    genuine = Checkpoint.message
+    stored: dict[str, tuple[float, int]] = {}
 
-SABOTAGES[os.environ["CHAOS_SABOTAGE"]]()
+    def message(self: Checkpoint, offset: int, epoch: int, owner: str, *, expected: int) -> Outgoing:
+        now = time.monotonic()
+        at, told = stored.get(self.subject, (0.0, offset))
+        if now - at > POSITION_EVERY_S:
+            stored[self.subject] = now, offset
+            told = offset
+        sent = genuine(self, told, epoch, owner, expected=expected)
+        _, _, unchecked = sent.headers.partition(b"\r\n")
+        return sent._replace(headers=unchecked)
+
+    setattr(Checkpoint, "message", message)  # noqa: B010 - a method is replaced
+
+
+def _fence() -> None:
+    genuine = lanes.epoch.next_epoch
+
+    async def unfenced(client: AIOKafkaClient, transactional_id: str) -> ProducerEpoch:
+        return await genuine(client, f"{transactional_id}-{os.getpid()}")
+
+    setattr(lanes.fenced_producer, "next_epoch", unfenced)  # noqa: B010 - the name is imported there, not exported
+
+
+SABOTAGES: Mapping[str, Callable[[], None]] = {
+    "commit_order": _commit_order,
+    "egress_position": _egress_position,
+    "fence": _fence,
+}
+
+for name in os.environ["CHAOS_SABOTAGE"].split(","):
+    SABOTAGES[name]()
 
 from app import app  # noqa: E402 - the application must be built on what was changed
 

@@ -10,7 +10,7 @@ from ops.workers import Worker
 
 
 class SabotagedWorker(Worker):
-    """A worker of the harness; `CHAOS_SABOTAGE` in its settings names the guarantee."""
+    """A worker of the harness; `CHAOS_SABOTAGE` in its settings names what is taken away."""
 
     module = "tests.chaos.sabotaged_worker"
 

@@ -40,9 +40,7 @@ class Truth:
         for message in await self._reader.read(nc):
             event = read_event(message.data, subject=message.subject)
             fold([(message.subject, message.sequence, event)], self.folded, self.faults_found)
-            self.by_command[event.causationid].append(
-                Recorded(event.id, event.type, event.sequence, message.sequence)
-            )
+            self.by_command[event.causationid].append(Recorded(event.id, event.type, event.sequence, message.sequence))
             self.stored.setdefault(event.id, (event.person_id, event.sequence, message.data))
             touched.add(event.person_id)
         return touched

@@ -95,7 +95,13 @@ async def make_lane(fenced: FencedProducer) -> AsyncIterator[MakeLane]:
     lanes: list[Lane] = []
 
     def make(*agents: Any, **settings: Any) -> Lane:
-        common = {"max_batch": 100, "max_backlog": 1000, "on_drained": lambda: None, "on_fenced": lambda: None}
+        common = {
+            "max_batch": 100,
+            "max_backlog": 1000,
+            "max_backlog_bytes": 1 << 20,
+            "on_drained": lambda: None,
+            "on_fenced": lambda: None,
+        }
         topic = settings.pop("topic", "topic")
         lane = Lane(topic, 0, agents, settings.pop("producer", fenced), **{**common, **settings})
         lanes.append(lane)

@@ -112,7 +112,7 @@ def start_late() -> None:
         await asyncio.sleep(1)
         await start(*args)
 
-    app.lanes.start = late  # type: ignore[method-assign]  # the test stands in for a busy machine
+    app.lanes.start = late  # type: ignore[method-assign,assignment]  # the test stands in for a busy machine
 
 
 app.lanes.on_started.append(write_own)

@@ -50,7 +50,7 @@ app = LaneApp(
     table_standby_replicas=0,
     broker_session_timeout=2.0,
     broker_heartbeat_interval=0.5,
-    web_enabled=False,
+    web_bind="127.0.0.1",
     lane_settings=LaneSettings(),
     producer=FencedProducer(BOOTSTRAP, name=APP_ID, client_id=APP_ID, max_batch_bytes=1 << 20),
     writer=DurableProducer(BOOTSTRAP, client_id=f"{APP_ID}-writer", max_batch_bytes=1 << 20),
@@ -69,9 +69,15 @@ async def write_marker(partitions: frozenset[TP]) -> None:
     )
 
 
-async def tell_recovered(*_: Any, **__: Any) -> None:
-    """Tell the test, with what the status page shows of it."""
-    (DATA / "recovered").write_text(json.dumps(app.tables.recovery.status()))
+async def tell_recovered(owned: frozenset[int]) -> None:
+    """Tell the test what the status page shows when lanes start, and what the group's consumer has paused."""
+    paused = sorted(f"{tp.topic}-{tp.partition}" for tp in app.consumer._thread._consumer.paused())
+    tell("recovered", {**app.tables.recovery.status(), "paused": paused, "owned": sorted(owned)})
+
+
+def tell(name: str, what: dict[str, Any]) -> None:
+    """Leave a file for the test."""
+    (DATA / name).write_text(json.dumps(what))
 
 
 def replay_slowly() -> None:
@@ -81,13 +87,13 @@ def replay_slowly() -> None:
 
     async def resting(self: Replica, records: Sequence[Any]) -> None:
         await apply(self, records)
-        (DATA / "recovering").write_text(json.dumps(app.tables.recovery.status()))
+        tell("recovering", app.tables.recovery.status())
         await asyncio.sleep(0.02)
 
     Replica.apply = resting  # type: ignore[method-assign]  # the test slows it down
 
 
-app.on_rebalance_complete.connect(tell_recovered)
+app.lanes.on_started.append(tell_recovered)
 if SETTINGS.get("marker"):
     app.before_recovery.append(write_marker)
 if SETTINGS.get("slow"):

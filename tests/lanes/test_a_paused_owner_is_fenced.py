@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,9 @@ async def test_what_a_paused_owner_writes_after_a_take_over_is_refused_and_it_se
     (first.data / "pausing").touch()
     await write(b"ada", b"ada")
     first.await_committed(2, "before the pause")
+    async with asyncio.timeout(20):
+        while await first.committed_offsets() != [2, 0]:
+            pass
     await write(b"ada", b"pause")
     first.await_paused()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from bridge.topics import ensure_topics
@@ -46,7 +46,7 @@ async def test_rows_are_the_same_after_the_data_folder_was_lost(
     toy.stop()
     assert toy.rows() == expected
     assert toy.offsets() == [(await read_topic(toy.changelog, partition))[-1].offset for partition in (0, 1)]
-    assert await _committed(servers, toy) == [7, 300]
+    assert await toy.committed_offsets() == [7, 300]
 
     shutil.rmtree(toy.data)
     await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(b"ada", b"1", 0)])])
@@ -60,7 +60,7 @@ async def test_rows_are_the_same_after_the_data_folder_was_lost(
         0: {**expected[0], b"ada": b"4", **{b"own-%d" % number: b"1" for number in range(20)}},
         1: expected[1],
     }
-    assert await _committed(servers, toy) == [28, 300]
+    assert await toy.committed_offsets() == [28, 300]
 
 
 async def test_what_was_fetched_before_the_lanes_had_started_is_fetched_again(
@@ -87,7 +87,7 @@ async def test_a_lane_whose_fetch_was_lost_reads_it_again_before_it_goes_on(
 
     assert told == [(0, offset) for offset in range(9)]
     assert toy.rows()[0] == {b"ada": b"8", b"grace": b"1"}
-    assert await _committed(servers, toy) == [9, 0]
+    assert await toy.committed_offsets() == [9, 0]
 
 
 async def test_a_lane_goes_on_at_the_earliest_record_when_the_log_was_cut_behind_its_back(
@@ -109,16 +109,3 @@ async def test_a_lane_goes_on_at_the_earliest_record_when_the_log_was_cut_behind
     assert told == [(0, 3), (0, 4), (0, 5)]
     assert toy.rows()[0] == {b"ada": b"2", b"grace": b"1"}
     assert "records 0 to 2 were deleted before the lane had read them" in toy.log
-
-
-async def _committed(servers: Endpoints, toy: ToyWorker) -> list[int]:
-    """The group's committed offsets of the source topic."""
-    group = toy.topic.removesuffix("-words")
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka_bootstrap, group_id=group, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(toy.topic, partition) for partition in (0, 1)]
-        consumer.assign(partitions)
-        return [(await consumer.committed(partition)) or 0 for partition in partitions]
-    finally:
-        await consumer.stop()

@@ -181,6 +181,35 @@ async def test_a_full_backlog_asks_for_a_pause_and_tells_once_when_it_is_half_em
     assert backlogs[0] <= 5
 
 
+async def test_a_backlog_of_few_large_records_is_full_by_its_bytes(
+    make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
+) -> None:
+    backlogs: list[int] = []
+    offsets.gate.clear()
+    lane: Lane = make_lane(
+        offsets,
+        max_batch=2,
+        max_backlog=1000,
+        max_backlog_bytes=10_000,
+        on_drained=lambda: backlogs.append(lane.backlog),
+    )
+    lane.start(LanePosition(0, True))
+    large = [record._replace(value=bytes(1000)) for record in records(0, 14)]
+
+    assert not fetch(lane, large[:9])
+    lane.hand_over(large[9:12])
+    lane.hand_over(large[12:])
+    assert lane.expected_offset == 12
+    assert fetch(lane, large[12:])
+    offsets.gate.set()
+    await eventually(lambda: len(offsets.seen) == 15)
+
+    assert offsets.seen == list(range(15))
+    assert len(backlogs) == 1
+    assert backlogs[0] < 5
+    assert not fetch(lane, [record._replace(value=bytes(1000)) for record in records(15, 23)])
+
+
 async def test_a_backlog_that_never_filled_tells_nothing(
     make_lane: MakeLane, offsets: Offsets, records: Records, eventually: Eventually
 ) -> None:

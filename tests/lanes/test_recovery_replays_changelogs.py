@@ -15,10 +15,14 @@ from rocksdict import Options, Rdict
 
 from bridge.topics import ensure_topics
 from config.topics import Topic
+from lanes.app import LaneApp
+from lanes.fenced_producer import FencedProducer
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.runtime import LaneSettings
 from lanes.table import OFFSET_KEY
 from local.processes import ChildProcess
 from local.stack import Endpoints
+from ops.workers import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,27 +33,18 @@ class RecoveringWorker:
     def __init__(self, app_id: str, servers: Endpoints, folder: Path) -> None:
         self.changelog = f"{app_id}-rows-changelog"
         self.data = folder / "data"
-        self.data.mkdir()
+        self.data.mkdir(parents=True)
         self._settings = {"app_id": app_id, "kafka": servers.kafka_bootstrap, "data": str(self.data)}
         self._log = folder / "log"
         self.process: ChildProcess | None = None
 
     def start(self, **settings: bool) -> None:
         (self.data / "recovered").unlink(missing_ok=True)
+        command = ["-m", "faust", "-A", "recovering_app", "--datadir", str(self.data), "worker", "-l", "info"]
+        command += ["--web-port", str(free_port())]
         self.process = ChildProcess(
             "recovering",
-            [
-                sys.executable,
-                "-m",
-                "faust",
-                "-A",
-                "recovering_app",
-                "--datadir",
-                str(self.data),
-                "worker",
-                "-l",
-                "info",
-            ],
+            [sys.executable, *command],
             log=self._log,
             env={
                 **os.environ,
@@ -137,12 +132,63 @@ async def test_a_worker_killed_in_the_middle_of_a_replay_goes_on_behind_what_it_
     assert rows == {b"row-%d" % number: b"%d" % number for number in range(10_000)}
 
 
+async def test_a_rebalance_in_the_middle_of_a_replay_loses_no_row(
+    worker: RecoveringWorker, servers: Endpoints, unique: str, tmp_path: Path, producer: DurableProducer
+) -> None:
+    rows = {b"row-%d" % number: b"%d" % number for number in range(10_000)}
+    for partition in (0, 1):
+        await write(producer, worker.changelog, partition, rows.items())
+    worker.start(slow=True)
+    worker.await_status("recovering", lambda found: found["recovery"]["rows_done"] >= 500)
+    assert not (worker.data / "recovered").exists()
+    second = RecoveringWorker(unique, servers, tmp_path / "second")
+    try:
+        second.start()
+        owned = {
+            one: one.await_status("recovered", lambda found: len(found["owned"]) == 1)["owned"]
+            for one in (second, worker)
+        }
+    finally:
+        second.stop()
+        worker.stop()
+
+    assert sorted([*owned[worker], *owned[second]]) == [0, 1]
+    assert worker.log.count("recovering 2 table partitions") >= 1
+    assert "recovering 1 table partitions" in worker.log
+    for one, [partition] in owned.items():
+        assert {key: value for key, value in one.rows(partition).items() if not key.startswith(b"__")} == rows
+
+
 async def test_what_a_callback_writes_before_recovery_is_recovered(worker: RecoveringWorker) -> None:
     worker.start(marker=True)
     worker.await_status("recovered")
     worker.stop()
 
     assert [worker.rows(partition)[b"marker"] for partition in (0, 1)] == [b"0", b"1"]
+
+
+async def test_the_consumer_of_the_group_never_fetches_a_changelog(worker: RecoveringWorker) -> None:
+    worker.start()
+    found = worker.await_status("recovered")
+    worker.stop()
+
+    assert found["paused"] == [f"{worker.changelog}-0", f"{worker.changelog}-1"]
+
+
+async def test_a_table_that_lanes_cannot_recover_is_refused_at_start(servers: Endpoints, tmp_path: Path) -> None:
+    app = LaneApp(
+        "refused",
+        broker=f"kafka://{servers.kafka_bootstrap}",
+        store="memory://",
+        datadir=str(tmp_path),
+        lane_settings=LaneSettings(),
+        producer=FencedProducer(servers.kafka_bootstrap, name="refused", client_id="refused", max_batch_bytes=1 << 20),
+        writer=DurableProducer(servers.kafka_bootstrap, client_id="refused", max_batch_bytes=1 << 20),
+    )
+    app.Table("words", partitions=1)
+
+    with pytest.raises(TypeError, match="table words: lanes recover tables whose store is RocksDB by rocksdict"):
+        await app.tables.on_start()
 
 
 async def write(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from rocksdict import Options, Rdict
 
 from lanes.table import OFFSET_KEY
@@ -26,6 +27,7 @@ class ToyWorker:
         self.topic = f"{app_id}-words"
         self.changelog = f"{app_id}-words-changelog"
         self.data = folder / "data"
+        self._bootstrap = servers.kafka_bootstrap
         self._environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
@@ -116,3 +118,15 @@ class ToyWorker:
             return list(database.items())
         finally:
             database.close()
+
+    async def committed_offsets(self) -> list[int]:
+        """The offsets of the source topic that the group has committed."""
+        group = self.topic.removesuffix("-words")
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(self.topic, partition) for partition in (0, 1)]
+            consumer.assign(partitions)
+            return [(await consumer.committed(partition)) or 0 for partition in partitions]
+        finally:
+            await consumer.stop()

@@ -4,20 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import time
 import urllib.request
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from nats.aio.client import Client
 
 from local.stack import Endpoints
+from ops.cli import main
 from ops.workers import Worker
 
-if TYPE_CHECKING:
-    from tests.ops.conftest import Person
+
+@dataclass(frozen=True)
+class Invoked:
+    """A finished verb."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Person = Callable[..., Invoked]
+
+
+@pytest.fixture
+def person(team: object, servers: Endpoints) -> Person:
+    """The command against the shared installation, in this process: these tests run it many times."""
+    environment = {"PERSON_NATS_URL": servers.nats_url, "PERSON_KAFKA_BOOTSTRAP": servers.kafka_bootstrap}
+
+    def run(*arguments: str) -> Invoked:
+        level = logging.getLogger("aiokafka").level
+        done = CliRunner().invoke(main, arguments, env=environment)
+        logging.getLogger("aiokafka").setLevel(level)
+        return Invoked(done.exit_code, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture
