@@ -90,6 +90,8 @@ class PersonApp(LaneApp):
             topic_disable_leader=True,
             table_standby_replicas=settings.standby_replicas,
             consumer_auto_offset_reset="earliest",
+            # A broker that was cut off from its peers goes on answering; only newer metadata tells that its partitions have moved.
+            consumer_metadata_max_age_ms=10_000,
             consumer_max_fetch_size=4 << 20,
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=settings.session_timeout_s / 4,

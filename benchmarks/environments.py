@@ -39,11 +39,15 @@ def command_of(engine: Engine) -> list[str]:
 
 def nats_kafka_program() -> Path:
     """The program of nats-kafka, built once through the Go module proxy."""
-    built = BUILD / "nats_kafka" / "nats-kafka"
-    if not _newer(built, NATS_KAFKA.iterdir()):
-        built.parent.mkdir(parents=True, exist_ok=True)
-        _run([_program("go"), "build", "-mod=mod", "-o", str(built), "."], cwd=NATS_KAFKA, what="nats-kafka")
-    return built
+    target = BUILD / "nats_kafka"
+    program = target / "nats-kafka"
+    if not _newer(program, NATS_KAFKA.iterdir()):
+        # Go writes what it resolved into the module's folder.
+        source = target / "source"
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(NATS_KAFKA, source)
+        _run([_program("go"), "build", "-mod=mod", "-o", str(program), "."], cwd=source, what="nats-kafka")
+    return program
 
 
 def _python_of(environment: str) -> Path:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest sample that at least `share` of an ordered, non-empty sequence does not exceed."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    """The smallest sample of an ordered, non-empty sequence such that at least `share` of all samples are not above it."""
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 def in_milliseconds(nanoseconds: Sequence[int]) -> dict[str, float]:

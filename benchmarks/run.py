@@ -32,7 +32,7 @@ SECTIONS = ("catch_up", "open_loop", "curves", "main_job", "bridge", "commands")
 ENGINE_SECTIONS = ("catch_up", "open_loop", "curves")
 CURVE_ENGINES = ("lanes", "lanes7")
 CURVE_SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
-CURVE_SECONDS = 6.0
+CURVE_SECONDS = 5.0
 DECISIVE = ("lanes", "aiokafka")
 """Engines whose open-loop runs are repeated like catch-up runs: targets compare them closely."""
 FIXED_RATES = (1_000, 3_000)
@@ -52,7 +52,7 @@ class Plan:
     quick: bool = False
 
 
-FULL = Plan(3, 10.0, (300, 1_000, 3_000), None, 60_000, 20_000, 200_000)
+FULL = Plan(3, 8.0, (300, 1_000, 3_000), None, 60_000, 20_000, 200_000)
 QUICK = Plan(1, 2.0, (200,), 4_000, 5_000, 1_000, 5_000, quick=True)
 QUICK_ENGINES = ("lanes", "faust", "aiokafka")
 QUICK_SECTIONS = ("catch_up", "open_loop")

@@ -191,17 +191,16 @@ class EgressLane:
 
     async def _begin(self) -> None:
         first = await self._reader.go_to(self._position.offset)
-        if first > self._position.offset and self._position.sequence:
-            deleted = first - self._position.offset
-            self.deleted += deleted if self._position.epoch > 1 else 0
-            if self._position.epoch > 1:
-                logger.error(
-                    "egress %s[%s]: Kafka deleted offsets %s to %s before they were carried",
-                    self.name,
-                    self.partition,
-                    self._position.offset,
-                    first - 1,
-                )
+        # The first owner begins where the topic begins; what a later one misses was there and is gone.
+        if first > self._position.offset and self._position.epoch > 1:
+            self.deleted += first - self._position.offset
+            logger.error(
+                "egress %s[%s]: Kafka deleted offsets %s to %s before they were carried",
+                self.name,
+                self.partition,
+                self._position.offset,
+                first - 1,
+            )
         self.offset = first
         self._restart = None
         self._accepting = True

@@ -119,8 +119,6 @@ def _check_each(routes: Mapping[int, Route], limits: Limits, problems: _Problems
     for index, route in routes.items():
         shown = f'route "{route.name}"'
         if isinstance(route, EgressRoute):
-            if route.source.topic in limits.required_topics and route.loop_guard == "hops":
-                problems.add(("route", index, "loop_guard"), f"{shown}: loop_guard: a lane topic needs origin or off")
             continue
         if route.router is not None and route.router not in limits.routers:
             known = ", ".join(sorted(limits.routers)) or "none"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from bridge.ingress_route import RunningIngress, check_source
 from bridge.routes import EgressRoute, IngressRoute, Route
 from bridge.target_stream import limits_of_target
 
-logger = logging.getLogger(__name__)
+TOPIC_KNOWN_WITHIN_S = 3.0
 
 
 class RunningRoutes:
@@ -108,17 +107,24 @@ async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Rout
 
 async def topic_partitions(bootstrap_servers: str, routes: Sequence[Route]) -> dict[str, int]:
     """The number of partitions of each topic of the routes; raises BridgeError for a missing one."""
+    wanted = {topic_of(route) for route in routes}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
     await admin.start()
     try:
-        existing = set(await admin.list_topics())
-        for route in routes:
-            if topic_of(route) not in existing:
-                raise BridgeError(f'route "{route.name}": topic {topic_of(route)} does not exist in Kafka; create it')
-        described = await admin.describe_topics(sorted({topic_of(route) for route in routes}))
+        # Not every broker knows at once a topic that was created a moment ago.
+        deadline = asyncio.get_running_loop().time() + TOPIC_KNOWN_WITHIN_S
+        while True:
+            described = await admin.describe_topics() if wanted else []
+            found = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]}
+            if wanted <= found.keys() or asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.1)
     finally:
         await admin.close()
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    for route in routes:
+        if topic_of(route) not in found:
+            raise BridgeError(f'route "{route.name}": topic {topic_of(route)} does not exist in Kafka; create it')
+    return {topic: found[topic] for topic in wanted}
 
 
 def topic_of(route: Route) -> str:

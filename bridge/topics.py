@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 from bridge.errors import BridgeError
+
+PATIENCE_S = 20.0
+"""How long a cluster may take until every broker knows who leads."""
 
 
 class DeclaredTopic(Protocol):
@@ -36,7 +41,27 @@ class TopicMismatchError(BridgeError):
 
 
 async def ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
-    """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting, or has fewer replicas."""
+    """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting, or has fewer replicas.
+
+    While a cluster elects, it is asked again; raises BridgeError when that took 20 s.
+    """
+    declared = list(declared)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_S
+    while True:
+        try:
+            return await _ensure_topics(bootstrap_servers, declared)
+        except (KafkaError, TimeoutError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise
+            if loop.time() > deadline:
+                raise BridgeError(
+                    f"Kafka at {bootstrap_servers} did not tell its topics within {PATIENCE_S:g} s ({type(error).__name__})"
+                ) from error
+            await asyncio.sleep(0.5)
+
+
+async def _ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
     await admin.start()
     try:

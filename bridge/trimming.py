@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from nats.aio.client import Client
 
 from bridge.errors import BridgeError
-from bridge.headers import SEQUENCE
+from bridge.headers import SEQUENCE, STREAM
 from bridge.jetstream import NO_MESSAGE, JetStreamError, api
 
 logger = logging.getLogger(__name__)
@@ -179,7 +179,9 @@ async def _plan(
         if before > begins[tp]:
             delete_before[tp.partition] = before
 
-    unprocessed = await _first_unprocessed(reader, {tp: done[tp] for tp in partitions if done[tp] < ends[tp]}, ends)
+    unprocessed = await _first_unprocessed(
+        reader, log.stream, {tp: done[tp] for tp in partitions if done[tp] < ends[tp]}, ends
+    )
     first_sequence = int(state["first_seq"])
     young_sequence = await _first_sequence_since(nc, log.stream, cutoff_ms)
     bounds = [carried + 1, *unprocessed]
@@ -204,7 +206,7 @@ async def _carried(nc: Client, log: ProcessedLog) -> int:
 
 
 async def _first_unprocessed(
-    reader: AIOKafkaConsumer, waiting: dict[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    reader: AIOKafkaConsumer, stream: str, waiting: dict[TopicPartition, int], ends: Mapping[TopicPartition, int]
 ) -> list[int]:
     """Stream sequence of the first record of each partition that has some to process; 0 where it cannot be told.
 
@@ -223,16 +225,17 @@ async def _first_unprocessed(
         fetched = await reader.getmany(*missing, timeout_ms=500)
         for tp, records in fetched.items():
             if tp not in found and records:
-                found[tp] = _sequence(records[0].headers)
+                found[tp] = _sequence(stream, records[0].headers)
         # What is left may be nothing but marks of transactions, which a reader passes over.
         missing = {tp for tp in waiting if tp not in found and await reader.position(tp) < ends[tp]}
     return [*found.values(), *(0 for _ in missing)]
 
 
-def _sequence(headers: tuple[tuple[str, bytes], ...]) -> int:
-    """The stream sequence of a record; 0, which holds everything, for one that the bridge did not write."""
-    text = dict(headers).get(SEQUENCE, b"")
-    return int(text) if text.isdigit() else 0
+def _sequence(stream: str, headers: tuple[tuple[str, bytes], ...]) -> int:
+    """The stream sequence of a record; 0, which holds everything, for one that ingress did not carry from this stream."""
+    named = dict(headers)
+    text = named.get(SEQUENCE, b"")
+    return int(text) if named.get(STREAM) == stream.encode() and text.isdigit() else 0
 
 
 async def _first_sequence_since(nc: Client, stream: str, time_ms: int) -> int | None:

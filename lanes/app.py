@@ -18,6 +18,9 @@ from lanes.producer import DurableProducer
 from lanes.recovery import LaneTables, RecoverySettings
 from lanes.runtime import Lanes, LaneSettings
 
+REJOIN_AFTER_S = 1.0
+"""A worker that was really replaced hears of it by then."""
+
 
 class LaneApp(faust.App):
     """`faust.App` plus `lanes`: lanes start after recovery, stop before partitions are revoked.
@@ -66,14 +69,23 @@ class LaneApp(faust.App):
         await self.consumer.fetch_from_lanes()
 
     def _fenced(self, tp: TP) -> None:
-        grace_s = 2 * self.conf.broker_session_timeout
-        asyncio.get_running_loop().call_later(grace_s, self._end_unless_rebalanced, tp, self.consumer_generation_id)
+        """A fenced worker that still counts as the owner would leave its partition without service."""
+        generation = self.consumer_generation_id
+        loop = asyncio.get_running_loop()
+        loop.call_later(REJOIN_AFTER_S, self._rejoin_unless_rebalanced, generation)
+        loop.call_later(2 * self.conf.broker_session_timeout, self._end_unless_rebalanced, tp, generation)
+
+    def _rejoin_unless_rebalanced(self, generation: int) -> None:
+        if self._still_in(generation):
+            self.consumer.rejoin()
 
     def _end_unless_rebalanced(self, tp: TP, generation: int) -> None:
-        """A fenced worker that still counts as the owner would leave its partition without service."""
-        if not self.should_stop and not self.rebalancing and self.consumer_generation_id == generation:
+        if self._still_in(generation):
             self.log.critical("%s was claimed by another worker, yet the group counts it as ours; the worker ends", tp)
             os._exit(1)
+
+    def _still_in(self, generation: int) -> bool:
+        return not (self.should_stop or self.rebalancing) and self.consumer_generation_id == generation
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

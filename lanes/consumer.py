@@ -63,7 +63,7 @@ class LaneConsumer(driver.Consumer):
         return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
-        """Fetch; hand each lane its whole fetch and yield single messages of other topics (changelogs)."""
+        """Fetch; hand each lane its whole fetch and yield single messages of other topics."""
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
@@ -96,6 +96,11 @@ class LaneConsumer(driver.Consumer):
         super().resume_partitions(tps)
         self._resumed.set()
 
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch from a drained partition again, at once."""
+        super().on_buffer_drop(tp)
+        self._resumed.set()
+
     async def _wait_next_records(self, timeout: float) -> Any:
         """As Faust does, but without its sleep of a second while nothing is to be fetched: a take-over would wait for its end."""
         if self.flow_active and not self.app.client_only and not self._get_active_partitions():
@@ -107,11 +112,17 @@ class LaneConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Finish running cycles, then commit; Faust calls this before it gives partitions back or closes tables."""
+        # A recovery that is still claiming partitions would take them away from whoever is assigned them next.
+        await self.app.tables.recovery.pause()
         await self.app.lanes.stop(self.app.consumer_generation_id)
         # A commit that is under way does not know what the last cycles made committable, and Faust would not begin another.
         await self.maybe_wait_for_commit_to_finish()
         await super().wait_empty()
         self.app.lanes.forget_committable()
+
+    def rejoin(self) -> None:
+        """Ask the group for a new assignment."""
+        self._thread._ensure_consumer()._coordinator.request_rejoin()
 
     async def lane_positions(self) -> dict[TP, LanePosition]:
         """Where each assigned lane partition goes on: behind the committed offset, or at the earliest record without one."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from lanes.changelog import ChangelogReader
 from lanes.replica import Replica
 
-RECORDS_PER_STEP = 5000
-"""One step takes about 50 ms, in which nothing else runs; nothing else is served while a worker recovers."""
+RECORDS_PER_STEP = 2000
+"""One step takes about 20 ms, in which nothing else runs; only heartbeats and pages wait for it while a worker recovers."""
 POLL_MS = 100
 RECORDS_PER_SHARED_STEP = 250
 """One step takes about 2 ms, which is what lanes may have to wait for it."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from lanes.agent import LaneAgent
-from lanes.fenced_producer import FencedProducer
+from lanes.fenced_producer import FencedError, FencedProducer
 from lanes.lane import Lane, LanePosition, outgoing
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from lanes.record import Record
+
+logger = logging.getLogger(__name__)
+
+CLAIM_AGAIN_S = 0.2
 
 MARKER_KEY = b"__fence__"
 """Key of the row by which an owner makes its epoch known in a changelog partition."""
@@ -92,14 +97,19 @@ class Lanes:
         topics: dict[int, list[str]] = {}
         for tp in changelogs:
             topics.setdefault(tp.partition, []).append(tp.topic)
-        await self._producer.claim(topics)
+        while True:
+            await self._producer.claim(topics)
+            try:
+                await asyncio.gather(*(self._mark(partition, marked) for partition, marked in topics.items()))
+                return
+            except FencedError as error:
+                # Somebody claimed at the same time. Whoever of the two is not in the group's present generation stops by itself.
+                logger.warning("claiming again: %s", error)
+                await asyncio.sleep(CLAIM_AGAIN_S)
+
+    async def _mark(self, partition: int, changelogs: Sequence[str]) -> None:
         marker = OutgoingRecord(MARKER_KEY, b"", int(time.time() * 1000))
-        await asyncio.gather(
-            *(
-                self._producer.write(partition, [OutgoingBatch(topic, partition, [marker]) for topic in of_partition])
-                for partition, of_partition in topics.items()
-            )
-        )
+        await self._producer.write(partition, [OutgoingBatch(topic, partition, [marker]) for topic in changelogs])
 
     async def start(self, positions: Mapping[TP, LanePosition], generation: int) -> None:
         """Start a lane for each partition in `positions`, and end those of other partitions.

@@ -95,6 +95,7 @@ ENGINES = (
         faust=True,
         events=30_000,
         when_done="the row is in RocksDB, its changelog record is under way",
+        rates=(1_000, 3_000),
         many_keys=False,
     ),
     Engine(
@@ -157,5 +158,6 @@ ENGINES = (
         },
         environment="confluent",
         when_done="the row is in SQLite; there is no changelog",
+        rates=(1_000, 3_000),
     ),
 )

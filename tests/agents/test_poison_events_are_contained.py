@@ -115,6 +115,23 @@ async def test_a_record_that_the_bridge_did_not_write_is_dead_lettered(persons: 
     assert _versions(worker, ada) == [1]
 
 
+async def test_an_event_whose_subject_names_no_person_is_dead_lettered_and_parks_nobody(
+    persons: Persons, worker: Worker
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, "Ada")
+    nobody = f"nobody-{ada}"
+    await persons.append_raw(nobody, b"{}" + ada.encode())
+
+    await worker.fold(await persons.stored(nobody, ada))
+
+    assert [(consumer, cause) for consumer, cause, _ in await persons.letters("{}" + ada)] == [
+        ("fold_persons", "undecodable")
+    ]
+    assert worker.parked() == {}
+    assert _versions(worker, ada) == [1]
+
+
 async def test_a_person_that_outgrows_its_row_is_left_as_it_was_and_the_neighbour_goes_on(
     persons: Persons, worker: Worker
 ) -> None:

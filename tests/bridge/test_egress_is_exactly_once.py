@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from nats.aio.client import Client
 
 from bridge import read
@@ -389,3 +390,59 @@ async def _lane(egress: Egress, name: str) -> tuple[EgressLane, HandFed]:
     if lane.offset == 0:
         lane.deliver(await egress.read(0))
     return lane, fed
+
+
+async def test_what_kafka_deleted_before_it_was_carried_is_named_and_counted(
+    egress: Egress, eventually: Eventually, servers: Endpoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    await egress.write(1, 10)
+    await (await egress.start()).stop()
+    await egress.start()
+    await eventually(egress.holds(10))
+    await egress.stop()
+    await egress.write(11, 20)
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(egress.topic, 0): RecordsToDelete(15)})
+    await admin.close()
+
+    again = await egress.start()
+    await eventually(egress.holds(15))
+
+    assert [int(one.data) for one in await egress.stored()] == [*range(1, 11), *range(16, 21)]
+    assert sum(lane.deleted for lane in again.source.lanes()) == 5
+    assert "Kafka deleted offsets 10 to 14 before they were carried" in caplog.text
+
+
+async def test_a_position_behind_the_end_of_the_topic_waits_for_an_operator(
+    egress: Egress, eventually: Eventually, nc: Client
+) -> None:
+    writer = BatchWriter(nc)
+    await writer.start()
+    checkpoint = Checkpoint(nc, egress.stream, f"{egress.stream}.position", egress.topic, 0)
+    await writer.stored(await writer.send([checkpoint.message(100, 1, "a", expected=0)]), timeout_s=5)
+    await egress.write(1, 10)
+
+    running = await egress.start()
+
+    async def told() -> bool:
+        return any("before the stored position 100" in str(lane.last_error) for lane in running.source.lanes())
+
+    await eventually(told)
+    assert await egress.stored() == []
+    await writer.stop()
+
+
+async def test_a_checkpoint_of_another_topic_is_refused(egress: Egress, eventually: Eventually, nc: Client) -> None:
+    writer = BatchWriter(nc)
+    await writer.start()
+    checkpoint = Checkpoint(nc, egress.stream, f"{egress.stream}.position", "another", 0)
+    await writer.stored(await writer.send([checkpoint.message(1, 1, "a", expected=0)]), timeout_s=5)
+
+    running = await egress.start()
+
+    async def told() -> bool:
+        return any("holds the position of another[0]" in str(lane.last_error) for lane in running.source.lanes())
+
+    await eventually(told)
+    await writer.stop()

@@ -16,6 +16,7 @@ from bridge.errors import BridgeError
 from bridge.jetstream import PULL_MAX_BYTES, Delivery, OrderedPull, api
 from bridge.streams import ensure_consumer, ensure_stream
 from local.folder import DataFolder
+from local.layout import Layout, nodes_of
 from local.nats_server import nats_server
 from local.ports import choose_ports
 from local.probes import nats_answers
@@ -242,10 +243,12 @@ class OwnServer:
     """A nats-server of one test, which may kill it."""
 
     def __init__(self, folder: DataFolder) -> None:
-        ports = choose_ports(folder.ports, wanted={})
+        layout = Layout(1, proxied=False)
+        ports = choose_ports(folder.ports, wanted={}, names=layout.port_names())
+        nodes = nodes_of(folder, layout, ports)
         self.url = f"nats://127.0.0.1:{ports['nats']}"
         self._port = ports["nats"]
-        self.process: ChildProcess = nats_server(folder, port=self._port, monitor_port=ports["nats_monitor"])
+        self.process: ChildProcess = nats_server(folder, nodes[0], nodes)
 
     def start(self) -> None:
         self.process.start()

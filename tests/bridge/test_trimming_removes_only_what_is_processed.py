@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from nats.aio.client import Client
 
 from bridge.errors import BridgeError
-from bridge.headers import SEQUENCE
+from bridge.headers import SEQUENCE, STREAM
 from bridge.jetstream import Delivery, OrderedPull, api
 from bridge.trimming import ProcessedLog, Trimming, plan_trim, trim
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
@@ -49,13 +49,14 @@ class CarriedLog:
         await self.pull.stop()
         return taken[:count]
 
-    async def carry(self, count: int, *, acknowledge: bool = True, headers: bool = True) -> None:
+    async def carry(self, count: int, *, acknowledge: bool = True, stream: str | None = None) -> None:
         """Write the next messages to Kafka, as ingress does."""
         taken = await self.receive(count)
         for one in taken:
             partition = int(one.data)
-            header = ((SEQUENCE, str(one.stream_sequence).encode()),) if headers else ()
-            record = OutgoingRecord(b"key", one.data, one.stored_ns // 1_000_000, header)
+            named = self.log.stream if stream is None else stream
+            headers = ((STREAM, named.encode()), (SEQUENCE, str(one.stream_sequence).encode()))
+            record = OutgoingRecord(b"key", one.data, one.stored_ns // 1_000_000, headers)
             await self._producer.write([OutgoingBatch(self.log.topic, partition, [record])])
             self.kafka[partition].append(one.stream_sequence)
         if acknowledge:
@@ -190,10 +191,10 @@ async def test_two_that_trim_at_once_do_no_more_than_one(log: CarriedLog) -> Non
     assert await log.begins() == {0: 1, 1: 1, 2: 1}
 
 
-async def test_a_record_that_the_bridge_did_not_write_holds_the_stream(log: CarriedLog) -> None:
+async def test_a_record_that_was_not_carried_from_the_stream_holds_it(log: CarriedLog) -> None:
     await log.send([0, 0, 1])
     await log.carry(2)
-    await log.carry(1, headers=False)
+    await log.carry(1, stream="ANOTHER")
     await log.process({0: 2})
 
     await log.trim()

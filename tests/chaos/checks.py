@@ -49,9 +49,19 @@ class Checks:
         self._last_in_kafka: dict[str, int] = {}
 
     async def check(
-        self, client: PersonClient, bootstrap: str, sender: Sender, entries: Iterable[Entry], *, everything: bool
+        self,
+        client: PersonClient,
+        bootstrap: str,
+        sender: Sender,
+        entries: Iterable[Entry],
+        *,
+        asked: Collection[Entry],
+        everything: bool,
     ) -> Findings:
-        """Read on and compare: what is new since the last check, and with `everything` all that was ever sent or stored."""
+        """Read on and compare: what is new since the last check, and with `everything` all that was ever stored.
+
+        The outcomes of `entries` are compared with rows and events, those of `asked` with what get_outcome tells, too.
+        """
         findings = Findings()
         checked = list(entries)
         known = {entry.command_id for entry in sender.entries}
@@ -59,7 +69,7 @@ class Checks:
         persons = self.truth.folded.keys() if everything else touched
         await self._check_dead_letters(client, findings)
         await self._check_kafka(bootstrap, findings)
-        await self._check_outcomes(sender, checked, findings)
+        await self._check_outcomes(sender, asked, findings)
         await self._read_changelogs(bootstrap)
         self._check_effects(checked, known, findings)
         self._check_outcome_rows(checked, known, findings)

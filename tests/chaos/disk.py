@@ -16,6 +16,9 @@ class DataDisk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if folder.is_mount():
+            # Left by a run that was killed.
+            self.close()
         folder.mkdir(parents=True, exist_ok=True)
         self._mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs")
 

@@ -27,6 +27,7 @@ from tests.chaos.plan import WORKERS
 
 WATCH_S = 0.1
 RESTART_AFTER_S = 0.5
+STACKS_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,12 @@ class Installation:
         process = self.workers[name].process
         if process.running:
             os.kill(process.pid, number)
+
+    async def let_workers_tell(self) -> None:
+        """Have every worker write the stacks of its threads and tasks into its log, which is how Faust answers SIGUSR1."""
+        for name in self.workers:
+            self.signal(name, signal.SIGUSR1)
+        await asyncio.sleep(STACKS_S)
 
     async def status(self) -> Mapping[str, Mapping[str, Any] | None]:
         """The status page of each worker that is ready, None for one that is not."""

@@ -16,6 +16,7 @@ from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
 from lanes.fenced_producer import FencedProducer
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.recovery import LaneRecovery
 from lanes.replica import Replica
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
@@ -83,6 +84,7 @@ def tell(name: str, what: dict[str, Any]) -> None:
 def replay_slowly() -> None:
     """Take small steps and rest after each, so that a test can cut the replay off; show the status page meanwhile."""
     replay.RECORDS_PER_STEP = 100
+    LaneRecovery.stats_interval = 0.1
     apply = Replica.apply
 
     async def resting(self: Replica, records: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""A lane table is Faust's: a worker that lost its data folder gets the same rows back from the changelog, by Faust's own recovery."""
+"""A lane table is Faust's: a worker that lost its data folder gets the same rows back from the changelog."""
 
 from __future__ import annotations
 

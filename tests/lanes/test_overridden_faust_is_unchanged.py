@@ -10,9 +10,10 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.producer.message_accumulator import MessageAccumulator
-from aiokafka.producer.sender import Sender
+from aiokafka.producer.sender import InitPIDHandler, Sender, SendProduceReqHandler
 from faust.agents import Agent
 from faust.app.base import App
 from faust.assignor.client_assignment import CopartitionedAssignment
@@ -23,6 +24,7 @@ from faust.tables.base import Collection
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
+from mode.threads import QueueServiceThread, ServiceThread
 
 from lanes.agent import LaneExecutedAgent
 from lanes.app import LaneApp
@@ -310,6 +312,51 @@ PINNED = [
         "b803e6d46480732c7a7faa8e784b338bcdd4e707ea67fba96c013654b04b8a08",
         "Replay ends by position: it must move past control batches and compacted offsets",
     ),
+    (
+        ServiceThread.start,
+        "f11841038a033a05f2523901082d51dec9b4ef42b226ab2dd4b6223078a10680",
+        "ConsumerInWorkerLoop starts without a thread: what it waits for must be the same",
+    ),
+    (
+        ServiceThread.stop,
+        "32d026539c3665b2ceaa8dcdc0c3f49195ceb5b6059947e7104a4b258d1d4efd",
+        "ConsumerInWorkerLoop leaves out the join of the thread only",
+    ),
+    (
+        ServiceThread._serve,
+        "67809eae09573ac7b43d0679e70a5394acc739bee5809d30b89e9ea8a7ac4b38",
+        "ConsumerInWorkerLoop runs it as a task of the worker's loop: it may end no task but its own, see _gather_remaining_tasks",
+    ),
+    (
+        ServiceThread._gather_remaining_tasks,
+        "6f65b92dd101248509e375f2087a1f46997098217fbabdd8b558efbb34b72915",
+        "ConsumerInWorkerLoop leaves it out: it ends every task of the loop",
+    ),
+    (
+        QueueServiceThread.call_thread,
+        "479edda75b54734b48dabbb33071259949ded0a6f9fa6f82e81afdc42aff6e55",
+        "ConsumerInWorkerLoop calls instead of queueing",
+    ),
+    (
+        AIOKafkaClient.send,
+        "246b277687d7b687d79fd81f0a9718633b61a5ead0a1e9898419a1151ae3a91d",
+        "FencedProducer sends by it: what is not answered must be an error of the client",
+    ),
+    (
+        AIOKafkaClient.coordinator_lookup,
+        "19cc69fb75f8d667facc866d930dcf1ec3572d44964d0ccddf21c66b385bc7b1",
+        "next_epoch finds the transaction coordinator by it",
+    ),
+    (
+        SendProduceReqHandler.handle_response,
+        "850323cc8f77abc3d315603e8fb3941bd7b39577bf06cce5c2ffe5f38a974f4c",
+        "FencedProducer reads answers to produce requests as it does, error by error",
+    ),
+    (
+        InitPIDHandler.handle_response,
+        "bdb0727aba5de02edcee978afbaa8d6b546ad7cc7f27557c1f86dde41a7a7554",
+        "next_epoch repeats the same errors",
+    ),
 ]
 
 OVERRIDES = [
@@ -321,6 +368,7 @@ OVERRIDES = [
     (LaneConsumer, "_new_consumer_thread"),
     (LaneConsumerThread, "_create_worker_consumer"),
     (LaneConsumer, "resume_partitions"),
+    (LaneConsumer, "on_buffer_drop"),
     (LaneConsumer, "_wait_next_records"),
     (LaneConsumer, "RebalanceListener"),
     (LaneConsumerThread, "seek_to_committed"),
