@@ -7,18 +7,15 @@ since; the reply comes after the server has fsynced. Protocol: NATS ADR-50 (atom
 from __future__ import annotations
 
 import asyncio
-import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.client import Client
 
+from bridge.batch import LOST_RACE, writer_of
+from bridge.egress_mapping import Outgoing
 from bridge.errors import AppendRefusedError, BridgeError
-
-LOST_RACE = frozenset({10070, 10071, 10164, 10201})
-"""Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
 
 IN_PROCESS = 10158
 """A cluster has a message of this id and knows not yet whether a majority stores it; the next answer tells."""
@@ -59,7 +56,7 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
         raise ValueError(f"{total} messages exceed the {MAX_BATCH} of one atomic batch")
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    while "error" in (answer := await _publish(nc, entities, total, timeout_s)):
+    while "error" in (answer := await _publish(nc, entities, timeout_s)):
         error = answer["error"]
         code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
         if code in LOST_RACE:
@@ -76,34 +73,22 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
     return sequences
 
 
-async def _publish(nc: Client, entities: Sequence[EntityAppend], total: int, timeout_s: float) -> dict[str, Any]:
+async def _publish(nc: Client, entities: Sequence[EntityAppend], timeout_s: float) -> dict[str, Any]:
     """Send one batch; the answer is that to its last message, or to its first when that was refused."""
-    batch_id = uuid.uuid4().hex
-    number = 0
-    answer: dict[str, Any] = {}
+    messages = []
     for entity in entities:
-        for index, message in enumerate(entity.messages):
-            number += 1
-            headers = {
-                "Nats-Batch-Id": batch_id,
-                "Nats-Batch-Sequence": str(number),
-                "Nats-Msg-Id": message.message_id,
-                "Content-Type": "application/cloudevents+json",
-            }
-            if index == 0:
-                headers["Nats-Expected-Last-Subject-Sequence"] = str(entity.expected)
-                headers["Nats-Expected-Last-Subject-Sequence-Subject"] = entity.filter_subject
-            if number == total:
-                headers["Nats-Batch-Commit"] = "1"
-                reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
-                answer = json.loads(reply.data)
-            elif number == 1:
-                reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
-                if reply.data:
-                    return dict(json.loads(reply.data))
-            else:
-                await nc.publish(message.subject, message.data, headers=headers)
-    return answer
+        expectation = (
+            f"Nats-Expected-Last-Subject-Sequence: {entity.expected}\r\n"
+            f"Nats-Expected-Last-Subject-Sequence-Subject: {entity.filter_subject}\r\n"
+        )
+        for message in entity.messages:
+            headers = (
+                f"{expectation}Nats-Msg-Id: {message.message_id}\r\nContent-Type: application/cloudevents+json\r\n"
+            )
+            messages.append(Outgoing(message.subject.encode(), headers.encode(), message.data))
+            expectation = ""
+    writer = writer_of(nc)
+    return await writer.answer(await writer.send(messages), timeout_s=timeout_s)
 
 
 async def append_each(

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
+import weakref
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import NoRespondersError, OutboundBufferLimitError
+from nats.errors import BadSubjectError, MaxPayloadError, NoRespondersError, OutboundBufferLimitError
 
 from bridge.egress_mapping import Outgoing
 from bridge.errors import AppendRefusedError, BridgeError
 
 LOST_RACE = frozenset({10070, 10071, 10164, 10201})
 """Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
+
+
+_SUBJECT = re.compile(rb"[^\s\x00]{1,3000}")
 
 
 class SentBatch(NamedTuple):
@@ -37,12 +42,15 @@ class BatchWriter:
         self._nc = nc
         self._inbox = ""
         self._subscription: Subscription | None = None
+        self._starting = asyncio.Lock()
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
 
     async def start(self) -> None:
-        """Listen for answers."""
-        self._inbox = self._nc.new_inbox()
-        self._subscription = await self._nc.subscribe(f"{self._inbox}.*", cb=self._answered)
+        """Listen for answers; sending does it, too."""
+        async with self._starting:
+            if self._subscription is None:
+                self._inbox = self._nc.new_inbox()
+                self._subscription = await self._nc.subscribe(f"{self._inbox}.*", cb=self._answered)
 
     async def stop(self) -> None:
         """Listen no more; batches on their way stay unanswered."""
@@ -54,12 +62,16 @@ class BatchWriter:
         self._waiting.clear()
 
     async def send(self, messages: Sequence[Outgoing]) -> SentBatch:
-        """Write a batch to the connection; raises OutboundBufferLimitError at once while it is down: nothing lands later then."""
+        """Write a batch to the connection.
+
+        Raises OutboundBufferLimitError at once while it is down: nothing lands later then. Raises BadSubjectError and MaxPayloadError for
+        what would end the connection.
+        """
         if not self._nc.is_connected:
             raise OutboundBufferLimitError
+        if self._subscription is None:
+            await self.start()
         token = uuid.uuid4().hex
-        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = future
         prefix = f"Nats-Batch-Id: {token}\r\nNats-Batch-Sequence: "
         reply = f"{self._inbox}.{token}".encode()
         last = len(messages)
@@ -67,12 +79,18 @@ class BatchWriter:
         for number, (subject, headers, data) in enumerate(messages, start=1):
             end = f"{prefix}{number}\r\nNats-Batch-Commit: 1\r\n\r\n" if number == last else f"{prefix}{number}\r\n\r\n"
             size = len(headers) + len(end) + 10
+            if not _SUBJECT.fullmatch(subject):
+                raise BadSubjectError
+            if size + len(data) > self._nc.max_payload:
+                raise MaxPayloadError
             # The first message is answered, too, so that the reason is known when the server opens no batch.
             to = reply if number in (1, last) else b""
             lines.append(b"HPUB %b %b %d %d\r\nNATS/1.0\r\n%b" % (subject, to, size, size + len(data), headers))
             lines.append(end.encode())
             lines.append(data)
             lines.append(b"\r\n")
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
         # One write instead of one for each message: nats-py would await its flusher every time.
         await self._nc._send_command(b"".join(lines))
         await self._nc._flush_pending()
@@ -84,13 +102,7 @@ class BatchWriter:
         Raises AppendRefusedError when an expectation was wrong and BridgeError when the server could not store: nothing is stored then.
         Raises TimeoutError or NoRespondersError when the answer is unknown: the batch may be stored, the caller must look.
         """
-        try:
-            message = await asyncio.wait_for(sent.answer, timeout_s)
-        finally:
-            self._waiting.pop(sent.token, None)
-        if (message.headers or {}).get("Status") == "503":
-            raise NoRespondersError
-        answer = json.loads(message.data)
+        answer = await self.answer(sent, timeout_s=timeout_s)
         if "error" in answer:
             error = answer["error"]
             code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
@@ -99,6 +111,17 @@ class BatchWriter:
             raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
         return int(answer["seq"])
 
+    async def answer(self, sent: SentBatch, *, timeout_s: float) -> dict[str, Any]:
+        """The server's answer to a batch, an error among them; raises TimeoutError or NoRespondersError when there is none."""
+        try:
+            message = await asyncio.wait_for(sent.answer, timeout_s)
+        finally:
+            self._waiting.pop(sent.token, None)
+        if (message.headers or {}).get("Status") == "503":
+            raise NoRespondersError
+        answer: dict[str, Any] = json.loads(message.data)
+        return answer
+
     async def _answered(self, message: Msg) -> None:
         # The answer to the first message is empty when the batch is open.
         if not message.data and not message.headers:
@@ -106,3 +129,14 @@ class BatchWriter:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])
         if waiting is not None and not waiting.done():
             waiting.set_result(message)
+
+
+_WRITERS: weakref.WeakKeyDictionary[Client, BatchWriter] = weakref.WeakKeyDictionary()
+
+
+def writer_of(nc: Client) -> BatchWriter:
+    """The writer that all appends of a connection share."""
+    writer = _WRITERS.get(nc)
+    if writer is None:
+        writer = _WRITERS[nc] = BatchWriter(nc)
+    return writer

@@ -21,12 +21,15 @@ from lanes.record import Record
 
 
 class LaneRebalanceListener(driver.ConsumerRebalanceListener):
-    """Keeps the group's consumer off the changelogs: recovery reads them with consumers of its own."""
+    """Keeps the group's consumer off the changelogs, which recovery reads with consumers of its own; keeps the member alive."""
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Pause changelogs in the client itself, before the first fetch; Faust only leaves unread what the client holds of them."""
         changelogs = self._thread.app.tables.changelog_topics
-        self._thread._ensure_consumer().pause(*(tp for tp in assigned if tp.topic in changelogs))
+        consumer = self._thread._ensure_consumer()
+        # aiokafka begins only behind this callback, and opening many databases may take longer than the session.
+        consumer._coordinator._start_heartbeat_task()
+        consumer.pause(*(tp for tp in assigned if tp.topic in changelogs))
         await super().on_partitions_assigned(assigned)
 
 

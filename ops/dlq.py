@@ -49,7 +49,7 @@ def dlq_group(with_client: WithClient, settings: Callable[[bool], Settings]) -> 
         """Persons in quarantine: their events wait, in order, behind one that an agent cannot handle.
 
         \b
-        Try it:
+        Examples:
           person dlq list
           person dlq redrive --agent fold_persons --person ID      after the code was fixed
         """

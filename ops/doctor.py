@@ -21,6 +21,7 @@ from bridge.trimming import ProcessedLog, plan_trim
 from config import streams, topics
 from config.settings import Settings
 from ops.installation import routes_of
+from ops.routes import checked
 
 MIN_FREE_BYTES = 1 << 30
 COMMANDS_GO_WITHIN_S = 24 * 3600.0
@@ -51,6 +52,10 @@ async def examine(settings: Settings) -> list[Finding]:
         if finding.check.partition(" ")[0] in ("NATS", "JetStream", "stream", "Kafka", "topic")
     ):
         findings.append(await _trimmed(settings))
+        findings += [
+            Finding("route", False, line, "docs/reference/routes.md says what a route needs")
+            for line in await checked(settings)
+        ]
     return [*findings, _disk(settings)]
 
 

@@ -90,7 +90,7 @@ def of_tables(tables: WorkerTables) -> Source:
         parked = GaugeMetricFamily(
             "person_quarantined_persons", "Persons whose events wait for an agent.", labels=("agent",)
         )
-        for agent, persons in sorted(tables.quarantine.parked_persons().items()):
+        for agent, persons in sorted(tables.quarantine.parked_persons(owned).items()):
             parked.add_metric((agent,), persons)
         yield from (partitions, applied, parked)
 

@@ -5,7 +5,7 @@ A person without a row flows. The events themselves are in JetStream; a row tell
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -72,9 +72,9 @@ class QuarantineTable:
             of_agent, _, person_id = raw.decode().partition(":")
             yield of_agent, person_id, decode(value)
 
-    def parked_persons(self) -> Mapping[str, int]:
-        """Parked persons by agent, over the partitions whose rows were read."""
-        return sum(self._parked.values(), Counter())
+    def parked_persons(self, partitions: Iterable[int]) -> Mapping[str, int]:
+        """Parked persons by agent, over those of the partitions that are counted already."""
+        return sum((self._parked[partition] for partition in partitions if partition in self._parked), Counter())
 
     def load(self, partition: int) -> None:
         """Count the committed rows of a partition."""

@@ -352,14 +352,14 @@ async def test_what_waits_is_counted_by_agent_also_after_a_restart(
         await persons.append(person_id, "Some", POISON)
     async with worker.running() as lane:
         await lane.repeat((await persons.stored(ada, grace))[:-1], lambda _: None)
-        assert worker.quarantine.parked_persons() == {"fold_persons": 1}
+        assert worker.quarantine.parked_persons([P]) == {"fold_persons": 1}
         await lane.repeat((await persons.stored(ada, grace))[-1:], lambda _: None)
-        assert worker.quarantine.parked_persons() == {"fold_persons": 2}
-    assert worker.quarantine.parked_persons() == {}
+        assert worker.quarantine.parked_persons([P]) == {"fold_persons": 2}
+    assert worker.quarantine.parked_persons([P]) == {}
 
     worker.quarantine.load(P)
 
-    assert worker.quarantine.parked_persons() == {"fold_persons": 2}
+    assert worker.quarantine.parked_persons([P]) == {"fold_persons": 2}
 
 
 def _raising(function: Callable[..., Any], position: int, name: str = POISON) -> Callable[..., Any]:

@@ -57,6 +57,9 @@ HELD = 1000 + MAX_POLL_RECORDS
 """What egress may hold: its bound and one fetch."""
 
 
+pytestmark = pytest.mark.slow
+
+
 class Pair:
     """Both directions between servers of their own."""
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from nats.aio.client import Client
 
-from bridge.errors import UnmappableError
+from bridge.errors import BridgeError, UnmappableError
 from bridge.header_mapping import IngressHeaders
 from bridge.headers import source
 from bridge.ingress import Destination, IngressLane, KafkaRecord, Router
@@ -58,6 +58,7 @@ class Carried:
         self.topic = topic
         self.writer = writer
         self.ensured = 0
+        self.refusing = 0
         self.refused: list[tuple[int, str]] = []
         self.route = IngressRoute.model_validate(
             {
@@ -89,6 +90,9 @@ class Carried:
         return lane
 
     async def _reject(self, delivery: Delivery, error: UnmappableError) -> None:
+        if self.refusing:
+            self.refusing -= 1
+            raise BridgeError("told to refuse")
         self.refused.append((delivery.stream_sequence, error.reason))
 
     async def _ensure(self) -> None:
@@ -355,3 +359,33 @@ async def test_the_lane_of_a_new_owner_goes_on_where_the_old_one_stopped(
     await eventually(carried.reached(20))
 
     assert [int(record.value) for record in await read_topic(carried.topic, 0)] == list(range(1, 21))
+
+
+async def test_what_cannot_be_carried_is_put_aside_and_the_rest_goes_on(
+    carried: Carried, read_topic: ReadTopic, eventually: Eventually
+) -> None:
+    await carried.publish(1, 2)
+    await carried.nc.request(f"{carried.stream}.x.0.ada", b"3", headers={"ce-specversion": "1.0", "ce-id": "%FF"})
+    await carried.publish(4, 5)
+
+    lane = carried.start()
+    await eventually(carried.reached(5))
+
+    assert [int(record.value) for record in await read_topic(carried.topic, 0)] == [1, 2, 4, 5]
+    assert carried.refused == [(3, "header ce-id: no percent-encoded UTF-8")]
+    assert lane.rejected == 1
+
+
+async def test_nothing_is_acknowledged_while_the_dead_letters_refuse(
+    carried: Carried, read_topic: ReadTopic, eventually: Eventually
+) -> None:
+    carried.refusing = 2
+    await carried.nc.request(f"{carried.stream}.x.0.ada", b"1", headers={"ce-specversion": "1.0", "ce-id": "%FF"})
+    await carried.publish(2, 3)
+
+    carried.start()
+    await eventually(carried.reached(3))
+
+    assert carried.refusing == 0
+    assert carried.refused == [(1, "header ce-id: no percent-encoded UTF-8")]
+    assert [int(record.value) for record in await read_topic(carried.topic, 0)] == [2, 3]

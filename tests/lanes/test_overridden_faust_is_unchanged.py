@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import InitPIDHandler, Sender, SendProduceReqHandler
 from faust.agents import Agent
@@ -356,6 +357,21 @@ PINNED = [
         InitPIDHandler.handle_response,
         "bdb0727aba5de02edcee978afbaa8d6b546ad7cc7f27557c1f86dde41a7a7554",
         "next_epoch repeats the same errors",
+    ),
+    (
+        GroupCoordinator.ensure_active_group,
+        "33c84c1a93012e812cb3d1a6774ded1889f917a4ed4a56f9cf310f984e6fa596",
+        "LaneRebalanceListener begins the heartbeat before this does: it must begin it once",
+    ),
+    (
+        GroupCoordinator._start_heartbeat_task,
+        "358d0cfad997f2e6e319665d615bd4d837c1829fcd2833103a993ce5b5e0e5f7",
+        "LaneRebalanceListener calls it: a second call must do nothing",
+    ),
+    (
+        GroupCoordinator.request_rejoin,
+        "f70a261c91c38cb53dbe591926f6221c284cf86ffd0ffb8451830c43e6884556",
+        "LaneConsumer.rejoin asks for a new assignment by it",
     ),
 ]
 

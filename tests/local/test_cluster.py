@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_two_nodes_and_chosen_ports_are_refused(tmp_path: Path) -> None:
         Stack(tmp_path, nodes=2)
     with pytest.raises(StackError, match="for a single node"):
         Stack(tmp_path, nodes=3, nats_port=4222)
+
+
+def test_a_node_that_cannot_start_stops_all_of_them(tmp_path: Path) -> None:
+    broken = tmp_path / "kafka-2" / "data" / "meta.properties"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("version=99\n")
+    with pytest.raises(StackError, match=r"^kafka-2 ended with code 1: .*meta.properties.* \(log: .*kafka-2\.log\)$"):
+        Stack(tmp_path, nodes=3).start()
+    shown = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in shown.stdout
 
 
 async def test_a_resent_batch_is_refused_as_a_whole_and_has_one_effect(cluster: Stack, nc: Client) -> None:

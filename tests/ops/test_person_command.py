@@ -158,7 +158,11 @@ def test_a_stream_with_another_configuration_stops_the_worker_with_the_differenc
 
 
 def test_every_verb_has_help_with_an_example() -> None:
-    for name, verb in main.commands.items():
+    verbs = dict(main.commands)
+    for name, group in main.commands.items():
+        if isinstance(group, click.Group):
+            verbs |= {f"{name} {part}": verb for part, verb in group.commands.items()}
+    for name, verb in verbs.items():
         with click.Context(verb, info_name=f"person {name}") as context:
             text = verb.get_help(context)
         assert f"person {name}" in text.split("Example", 1)[1], name
