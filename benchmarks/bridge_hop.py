@@ -27,10 +27,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from nats.aio.client import Client
 
 from benchmarks.workload import Event, events
-from bridge.batch import BatchWriter
+from bridge.batch import BatchWriter, Outgoing
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
-from bridge.egress_mapping import Outgoing
 from bridge.egress_route import Installation
 from bridge.ingress import KafkaRecord
 from bridge.jetstream import api
@@ -213,6 +212,8 @@ async def _throughput(direction: str, messages: int, child: subprocess.Popen[byt
         await asyncio.sleep(0.05)
     seconds, used = time.perf_counter() - begun, _cpu_seconds(child.pid) - cpu
     carried = messages - first
+    if carried <= 0:
+        raise ValueError(f"{messages} messages were carried before the clock started; take more")
     return Throughput(direction, carried, round(seconds, 3), round(carried / seconds), round(used / carried * 1e6, 1))
 
 

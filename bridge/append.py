@@ -13,8 +13,7 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from bridge.batch import LOST_RACE, writer_of
-from bridge.egress_mapping import Outgoing
+from bridge.batch import LOST_RACE, Outgoing, writer_of
 from bridge.errors import AppendRefusedError, BridgeError
 
 IN_PROCESS = 10158

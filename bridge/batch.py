@@ -9,7 +9,6 @@ import asyncio
 import json
 import re
 import uuid
-import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,14 +17,22 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import BadSubjectError, MaxPayloadError, NoRespondersError, OutboundBufferLimitError
 
-from bridge.egress_mapping import Outgoing
 from bridge.errors import AppendRefusedError, BridgeError
 
 LOST_RACE = frozenset({10070, 10071, 10164, 10201})
 """Error codes that say that the stream moved: wrong last id or sequence of a subject, and a message id that is stored already."""
 
 
+_WRITER = "_person_batch_writer"
 _SUBJECT = re.compile(rb"[^\s\x00]{1,3000}")
+
+
+class Outgoing(NamedTuple):
+    """A message ready for a batch; `headers` are lines with their line ends."""
+
+    subject: bytes
+    headers: bytes
+    data: bytes
 
 
 class SentBatch(NamedTuple):
@@ -131,12 +138,10 @@ class BatchWriter:
             waiting.set_result(message)
 
 
-_WRITERS: weakref.WeakKeyDictionary[Client, BatchWriter] = weakref.WeakKeyDictionary()
-
-
 def writer_of(nc: Client) -> BatchWriter:
     """The writer that all appends of a connection share."""
-    writer = _WRITERS.get(nc)
+    writer: BatchWriter | None = getattr(nc, _WRITER, None)
     if writer is None:
-        writer = _WRITERS[nc] = BatchWriter(nc)
+        writer = BatchWriter(nc)
+        setattr(nc, _WRITER, writer)
     return writer

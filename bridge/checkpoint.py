@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 
-from bridge.egress_mapping import Outgoing
+from bridge.batch import Outgoing
 from bridge.errors import BridgeError
 from bridge.read import last_message
 

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from nats.errors import Error as NatsError
 
-from bridge.batch import BatchWriter, SentBatch
+from bridge.batch import BatchWriter, Outgoing, SentBatch
 from bridge.checkpoint import Checkpoint, Position
-from bridge.egress_mapping import EgressMapping, Outgoing
+from bridge.egress_mapping import EgressMapping
 from bridge.errors import AppendRefusedError, BridgeError, FencedError, UnmappableError
 from bridge.rate import Rate
 from bridge.routes import Bounds

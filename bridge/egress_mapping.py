@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from bridge.batch import Outgoing
 from bridge.errors import UnmappableError
 from bridge.header_mapping import EgressHeaders
 from bridge.routes import EgressRoute
@@ -16,14 +17,6 @@ MAX_SUBJECT = 2048
 """Characters of a subject at most; the server's line limit of 4096 bytes holds it and its reply."""
 BATCH_HEADERS_BYTES = 256
 """Room for the headers that an atomic batch adds to a message."""
-
-
-class Outgoing(NamedTuple):
-    """A message ready for a batch; `headers` are lines with their line ends."""
-
-    subject: bytes
-    headers: bytes
-    data: bytes
 
 
 class StreamLimits(NamedTuple):

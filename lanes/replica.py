@@ -35,6 +35,8 @@ class Replica:
         self._store = store
         self._without_waiting = WriteOptions()
         self._without_waiting.no_slowdown = True
+        # As the group commit does. A log of some writes only would bring an offset back after a kill, and not the rows before it.
+        self._without_waiting.disable_wal = True
 
     @property
     def rows_to_go(self) -> int:

@@ -14,11 +14,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from nats.aio.client import Client
 
 from bridge import read
-from bridge.batch import BatchWriter
+from bridge.batch import BatchWriter, Outgoing
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
 from bridge.egress import EgressLane
-from bridge.egress_mapping import Outgoing
 from bridge.egress_route import Installation
 from bridge.ingress import KafkaRecord
 from bridge.jetstream import api

@@ -13,11 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from nats.aio.client import Client
 
 from bridge import read
-from bridge.batch import BatchWriter, SentBatch
+from bridge.batch import BatchWriter, Outgoing, SentBatch
 from bridge.checkpoint import Checkpoint
 from bridge.dead_letters import DeadLetters
 from bridge.egress import EgressLane
-from bridge.egress_mapping import EgressMapping, Outgoing
+from bridge.egress_mapping import EgressMapping
 from bridge.egress_route import Installation, RunningEgress
 from bridge.errors import AppendRefusedError, StreamMismatchError, UnmappableError
 from bridge.jetstream import api

@@ -96,10 +96,11 @@ def plan_round(seed: int, possible: Collection[Kind]) -> RoundPlan:
     chance = random.Random(f"faults {seed}")
     kinds = sorted(possible)
     faults: list[Fault] = []
-    wanted = chance.choices((1, 2, 3), weights=(3, 4, 3))[0]
+    victims = {victim for kind in kinds for victim in _victims(kind)}
+    wanted = min(chance.choices((1, 2, 3), weights=(3, 4, 3))[0], len(victims))
     while len(faults) < wanted:
         kind = chance.choice(kinds)
-        victim = chance.choice(WORKERS) if kind in OF_WORKER | OF_LINK else _server(kind)
+        victim = chance.choice(_victims(kind))
         if victim in {fault.victim for fault in faults}:
             continue
         at = round(chance.uniform(FIRST_FAULT_S, 4.0), 2)
@@ -108,8 +109,10 @@ def plan_round(seed: int, possible: Collection[Kind]) -> RoundPlan:
     return RoundPlan(seed, tuple(faults), round(max(fault.healed_at_s for fault in faults) + LOAD_AFTER_HEAL_S, 2))
 
 
-def _server(kind: Kind) -> str:
-    return "nats" if kind in OF_NATS or kind is Kind.KILL_NATS else "kafka"
+def _victims(kind: Kind) -> tuple[str, ...]:
+    if kind in OF_WORKER | OF_LINK:
+        return WORKERS
+    return ("nats",) if kind in OF_NATS or kind is Kind.KILL_NATS else ("kafka",)
 
 
 def _duration_and_amount(kind: Kind, chance: random.Random) -> tuple[float, float]:

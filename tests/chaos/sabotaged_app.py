@@ -23,8 +23,8 @@ from rocksdict import WriteBatch
 import lanes.epoch
 import lanes.fenced_producer
 import lanes.lane
+from bridge.batch import Outgoing
 from bridge.checkpoint import Checkpoint
-from bridge.egress_mapping import Outgoing
 from lanes.commit import group_commit
 from lanes.epoch import ProducerEpoch
 from lanes.producer import OutgoingBatch

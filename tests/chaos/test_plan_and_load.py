@@ -26,6 +26,12 @@ def test_a_seed_gives_the_same_faults_and_every_possible_fault_comes_up(possible
         assert all(fault.healed_at_s < plan.load_s for fault in plan.faults)
 
 
+def test_few_possible_faults_make_a_plan_with_as_many_victims_as_there_are() -> None:
+    for seed in range(50):
+        assert len(plan_round(seed, {Kind.KILL_NATS}).faults) == 1
+        assert len(plan_round(seed, {Kind.PAUSE_WORKER}).faults) <= 2
+
+
 def test_a_cluster_loses_at_most_one_server_of_a_kind_at_a_time() -> None:
     for seed in range(200):
         kinds = [fault.kind for fault in plan_round(seed, CLUSTER).faults]
