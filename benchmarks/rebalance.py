@@ -74,7 +74,7 @@ class Load:
         self.longest = [0.0] * PARTITIONS
         await change()
         done = len(self.outcomes)
-        while len(self.outcomes) < done + 2 * PARTITIONS:
+        while len(self.outcomes) < done + 2 * PARTITIONS:  # noqa: ASYNC110  # the chains go on meanwhile
             await asyncio.sleep(PAUSE_S)
         return Change(name, [round(seconds, 3) for seconds in self.longest])
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import faust
-from faust.stores.rocksdb import RocksDBOptions
-from faust.types import StoreT
+from faust.stores.rocksdb import RocksDBOptions, Store
+from faust.types import TP, CollectionT, StoreT
 from rocksdict import BlockBasedOptions, Cache, Options, WriteBufferManager
 
 BLOOM_BITS_PER_KEY = 10
@@ -63,8 +63,23 @@ class SharedMemoryTable(faust.Table[bytes, bytes]):
 
     def _new_store(self) -> StoreT:
         store = super()._new_store()
-        store.rocksdb_options = _SharedOptions(self._memory)
+        if isinstance(store, Store):
+            # Faust makes the store from the URL of the application; it has no place for another class.
+            store.__class__ = ClosingStore
+            store.rocksdb_options = _SharedOptions(self._memory)
         return store
+
+
+class ClosingStore(Store):
+    """Faust's RocksDB store; it closes databases itself instead of collecting garbage, once a table, until they are gone."""
+
+    def revoke_partitions(self, table: CollectionT, tps: set[TP]) -> None:
+        """Close the databases of partitions that go elsewhere."""
+        for tp in tps:
+            if tp.topic in table.changelog_topic.topics:
+                database = self._dbs.pop(tp.partition, None)
+                if database is not None:
+                    database.close()
 
 
 class _SharedOptions(RocksDBOptions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from local.ports import HOST
@@ -48,6 +49,11 @@ class Equipment:
     def settings_of(self, worker: str) -> dict[str, str]:
         """Environment that puts a worker under the harness."""
         return dict(self.clocks[worker].environment) if worker in self.clocks else {}
+
+    def keep(self) -> None:
+        """Copy what is on disks that go away, for whoever looks for a cause."""
+        for name, disk in self.disks.items():
+            shutil.copytree(disk.folder, self.folder / f"{name}-kept", dirs_exist_ok=True)
 
     def close(self) -> None:
         """Take everything away."""

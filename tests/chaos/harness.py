@@ -69,4 +69,6 @@ async def _run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
                 say(f"the check over all rounds failed: make chaos SEED={options.seed} ROUNDS={options.rounds}")
                 for text in report.differences(done.last_findings):
                     say(text)
+            if not done.clean:
+                await asyncio.to_thread(installation.equipment.keep)
             return report.as_data(done, chaos.checks, chaos.egress.records, unavailable, options.mode)

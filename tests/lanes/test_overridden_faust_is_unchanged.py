@@ -373,6 +373,11 @@ PINNED = [
         "f70a261c91c38cb53dbe591926f6221c284cf86ffd0ffb8451830c43e6884556",
         "LaneConsumer.rejoin asks for a new assignment by it",
     ),
+    (
+        Store.revoke_partitions,
+        "3f85447a24fc34ffd1ecb5039f502ac6049d92fbd61d91371049bab01203e390",
+        "ClosingStore closes the same databases, at once",
+    ),
 ]
 
 OVERRIDES = [
