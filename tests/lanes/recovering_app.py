@@ -56,7 +56,7 @@ app = LaneApp(
     producer=FencedProducer(BOOTSTRAP, name=APP_ID, client_id=APP_ID, max_batch_bytes=1 << 20),
     writer=DurableProducer(BOOTSTRAP, client_id=f"{APP_ID}-writer", max_batch_bytes=1 << 20),
 )
-table = LaneTable(app, "rows", partitions=2, memory=TableMemory(16 << 20, write_buffer_bytes=1 << 20, open_files=64))
+table = LaneTable(app, "rows", partitions=2, memory=TableMemory(16 << 20, write_buffer_bytes=64 << 10, open_files=64))
 agent = StoreRows(table)
 app.lanes.declare(TOPIC, [agent], max_batch=100)
 register(app, app.topic(TOPIC, schema=raw_schema(), partitions=2, internal=True), agent)
