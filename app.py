@@ -231,6 +231,7 @@ class PersonApp(LaneApp):
             self._log,
             self._letters,
             tables.quarantine,
+            self.ownership,
             remembered=self.settings.cached_persons,
             # A command may bring a row near its bound; the fold then still has room for what grows without commands.
             max_state_bytes=self.settings.changelog_max_bytes // 4,

@@ -8,9 +8,10 @@ from nats.errors import Error as NatsError
 
 from bridge.errors import BridgeError
 from domain.undecodable import Undecodable
+from lanes.fenced_producer import FencedError
 
-TRANSIENT = (BridgeError, NatsError, TimeoutError, OSError)
-"""Errors of a server. They pass through, so that the lane repeats the cycle in order."""
+TRANSIENT = (BridgeError, FencedError, NatsError, TimeoutError, OSError)
+"""Errors of a server, and of a worker that was replaced. They pass through, so that the lane repeats the cycle in order, or ends."""
 
 
 def is_transient(error: Exception) -> bool:

@@ -1,8 +1,8 @@
 """Agent decide_person: person.commands to events, by one conditional atomic append per cycle, and table `outcomes`.
 
 Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
-announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event. A
-person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
+announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event,
+also when a worker that was paused goes on with it after another one has taken over. A person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from domain.refusals import Refused
 from domain.subjects import event_subject, person_filter
 from lanes.agent import Batch, LaneAgent
 from lanes.failure import stack_of
+from lanes.ownership import Ownership
 from lanes.record import Record
 from lanes.table import TableView
 from tables import outcomes
@@ -90,6 +91,7 @@ class DecidePerson(LaneAgent):
         log: EventLog,
         letters: DeadLetters,
         quarantine: QuarantineTable,
+        ownership: Ownership,
         *,
         remembered: int,
         max_state_bytes: int,
@@ -101,6 +103,7 @@ class DecidePerson(LaneAgent):
         self._log = log
         self._letters = letters
         self._quarantine = quarantine
+        self._ownership = ownership
         self._max_state_bytes = max_state_bytes
         self._appended = RecentPersons(remembered)
 
@@ -191,14 +194,19 @@ class DecidePerson(LaneAgent):
         """Decide a person's commands; a refusal is given only on the newest state that the stream knows.
 
         An append on an old state is refused by the server, but nothing checks a refusal: after a restart the table may lag.
+
+        What was read newly may come from another worker that owns the partition by now, and it may have refused these commands on a
+        state in between, which leaves nothing in the stream. Deciding again is safe only for who still owned the partition after reading.
         """
         try:
             if work.outdated:
                 work.row = await self._reread(partition, work.row)
+                await self._prove_ownership(partition)
             decided = _decide_all(work, self._max_state_bytes)
             if any(pending.outcome is not None for pending in work.commands):
                 row = await self._reread(partition, work.row)
                 if row is not work.row:
+                    await self._prove_ownership(partition)
                     work.row = row
                     decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
@@ -241,6 +249,9 @@ class DecidePerson(LaneAgent):
             raise
         except Exception as error:
             raise UnknownStateError from error
+
+    async def _prove_ownership(self, partition: int) -> None:
+        await self._ownership.prove(self._table.table.changelog_topic, partition)
 
     async def _recorded_outcome(self, partition: int, row: PersonRow, pending: Pending) -> Outcome:
         """The accepted outcome of a command whose events are in the stream although its outcome row is not."""

@@ -6,25 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faust.types import TP
 
 from lanes.agent import LaneAgent
-from lanes.fenced_producer import FencedError, FencedProducer
+from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition, outgoing
-from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
+from lanes.producer import DurableProducer, OutgoingBatch
 from lanes.record import Record
-
-logger = logging.getLogger(__name__)
-
-CLAIM_AGAIN_S = 0.2
-
-MARKER_KEY = b"__fence__"
-"""Key of the row by which an owner makes its epoch known in a changelog partition."""
 
 PartitionsCallback = Callable[[frozenset[int]], Awaitable[None]]
 
@@ -87,29 +78,6 @@ class Lanes:
     def lanes(self) -> Sequence[Lane]:
         """The running lanes."""
         return tuple(self._lanes.values())
-
-    async def claim(self, changelogs: Iterable[TP]) -> None:
-        """Shut out whoever owned these changelog partitions before: from now on the broker refuses what it writes.
-
-        A marker in each of them makes the new epoch known where it counts. What the old owner has written until then lies before the
-        marker, so a recovery that reads up to the end sees all of it.
-        """
-        topics: dict[int, list[str]] = {}
-        for tp in changelogs:
-            topics.setdefault(tp.partition, []).append(tp.topic)
-        while True:
-            await self._producer.claim(topics)
-            try:
-                await asyncio.gather(*(self._mark(partition, marked) for partition, marked in topics.items()))
-                return
-            except FencedError as error:
-                # Somebody claimed at the same time. Whoever of the two is not in the group's present generation stops by itself.
-                logger.warning("claiming again: %s", error)
-                await asyncio.sleep(CLAIM_AGAIN_S)
-
-    async def _mark(self, partition: int, changelogs: Sequence[str]) -> None:
-        marker = OutgoingRecord(MARKER_KEY, b"", int(time.time() * 1000))
-        await self._producer.write(partition, [OutgoingBatch(topic, partition, [marker]) for topic in changelogs])
 
     async def start(self, positions: Mapping[TP, LanePosition], generation: int) -> None:
         """Start a lane for each partition in `positions`, and end those of other partitions.

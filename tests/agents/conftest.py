@@ -44,6 +44,8 @@ from domain.subjects import event_subject, person_filter
 from lanes.agent import Batch, LaneAgent
 from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition
+from lanes.ownership import Ownership
+from lanes.producer import OutgoingBatch, OutgoingRecord
 from lanes.record import Record
 from lanes.table import LaneTable
 from lanes.table_memory import TableMemory
@@ -139,7 +141,11 @@ class Persons:
 class Worker:
     """The tables of one worker and its lanes for partition P."""
 
-    def __init__(self, nc: Client, app: faust.App, producer: FencedProducer, inbox: str) -> None:
+    def __init__(
+        self, nc: Client, app: faust.App, producer: FencedProducer, inbox: str, bootstrap: str, name: str
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._name = name
         self.nc = nc
         self.inbox = inbox
         self.outcomes_seen: list[dict[str, Any]] = []
@@ -174,6 +180,7 @@ class Worker:
             log or self.log,
             self._letters,
             self.quarantine,
+            Ownership(self._producer),
             remembered=100,
             max_state_bytes=max_state_bytes,
         )
@@ -220,7 +227,7 @@ class Worker:
         rows = self.quarantine.rows(P)
         return {(agent, person_id): row.parked for agent, person_id, row in rows if row.parked is not None}
 
-    def _lane(self, agents: Sequence[LaneAgent]) -> Lane:
+    def _lane(self, agents: Sequence[LaneAgent], on_fenced: Callable[[], None] = lambda: None) -> Lane:
         return Lane(
             "topic",
             P,
@@ -230,7 +237,7 @@ class Worker:
             max_backlog=1000,
             max_backlog_bytes=64 << 20,
             on_drained=lambda: None,
-            on_fenced=lambda: None,
+            on_fenced=on_fenced,
         )
 
     def queried(self, positions: AppliedPositions) -> WorkerTables:
@@ -251,20 +258,35 @@ class Worker:
         """Run the three agents of person.events on records."""
         await self.run(self.event_agents(), records)
 
+    async def decide_after_a_take_over(self, *commands: CommandMessage, decider: DecidePerson) -> None:
+        """As `decide`, after another worker has claimed the partition and begun to serve it; returns when the lane has ended."""
+        successor = FencedProducer(self._bootstrap, name=self._name, client_id="successor", max_batch_bytes=1 << 20)
+        await successor.claim([P])
+        changelog = self._tables["outcomes"].changelog_topic
+        await successor.write(P, [OutgoingBatch(changelog, P, [OutgoingRecord(b"__fence__", b"", 0)])])
+        await successor.stop()
+        ended = asyncio.Event()
+        lane = self._lane([decider], ended.set)
+        lane.start(LanePosition(0, False))
+        try:
+            lane.deliver([self._command(command) for command in commands])
+            await asyncio.wait_for(ended.wait(), 10)
+        finally:
+            await lane.stop(1.0)
+
     async def decide(self, *commands: CommandMessage, decider: DecidePerson | None = None) -> list[dict[str, Any]]:
         """Run decide_person on commands, all in one cycle; returns the outcomes in the order of the answers."""
         self.outcomes_seen.clear()
-        records = []
-        for command in commands:
-            self._sequence += 1
-            data = orjson.dumps(command.envelope())
-            headers = {REPLY_TO: self.inbox}
-            records.append(carried(streams.COMMANDS, command.type, data, self._sequence, 0, headers))
-        await self.run([decider or self.decider()], records)
+        await self.run([decider or self.decider()], [self._command(command) for command in commands])
         async with asyncio.timeout(5):
             while len(self.outcomes_seen) < len(commands):  # noqa: ASYNC110  # answers come by a callback
                 await asyncio.sleep(0.005)
         return list(self.outcomes_seen)
+
+    def _command(self, command: CommandMessage) -> Record:
+        self._sequence += 1
+        data = orjson.dumps(command.envelope())
+        return carried(streams.COMMANDS, command.type, data, self._sequence, 0, {REPLY_TO: self.inbox})
 
     def rows(self) -> dict[str, list[tuple[bytes, bytes]]]:
         """Every row of every table."""
@@ -314,7 +336,7 @@ async def worker(nc: Client, servers: Endpoints, persons: Persons, tmp_path: Pat
     app = faust.App(app_id, broker=f"kafka://{servers.kafka_bootstrap}", store="rocksdb://", datadir=str(tmp_path))
     producer = FencedProducer(servers.kafka_bootstrap, name=app_id, client_id=app_id, max_batch_bytes=1 << 20)
     await producer.claim([P])
-    one = Worker(nc, app, producer, nc.new_inbox())
+    one = Worker(nc, app, producer, nc.new_inbox(), servers.kafka_bootstrap, app_id)
     answers = await nc.subscribe(one.inbox, cb=one.on_outcome)
     try:
         yield one

@@ -115,6 +115,22 @@ async def test_a_refusal_is_given_on_the_newest_state_of_the_stream(persons: Per
     assert (outcome["status"], outcome["version"]) == ("accepted", 2)
 
 
+async def test_a_worker_that_was_replaced_decides_nothing_again_on_what_its_successor_stored(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    decider = worker.decider()
+    await worker.decide(persons.create(ada, "Ada"), persons.create(grace, "Grace"), decider=decider)
+    await persons.append(ada, "Between")
+
+    # The successor may have refused these commands before the event between made them possible; that leaves nothing in the stream.
+    await worker.decide_after_a_take_over(persons.rename(ada, "Ada C"), decider=decider)
+    # A refusal on an old state is confirmed on the newest one, which makes it possible here.
+    await worker.decide_after_a_take_over(persons.rename(ada, "Ada D", expected=2), decider=decider)
+
+    assert await persons.sequences(ada) == [1, 2]
+
+
 async def test_a_race_that_is_always_lost_fails_and_the_same_command_may_be_sent_again(
     persons: Persons, worker: Worker
 ) -> None:

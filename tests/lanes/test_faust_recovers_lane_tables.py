@@ -73,6 +73,16 @@ async def test_what_was_fetched_before_the_lanes_had_started_is_fetched_again(
     assert toy.await_committed(5, "counting") == [(1, offset) for offset in range(5)]
 
 
+async def test_a_worker_whose_stop_hangs_ends_all_the_same(toy: ToyWorker, producer: DurableProducer) -> None:
+    await producer.write([OutgoingBatch(toy.topic, 0, [OutgoingRecord(b"ada", b"1", 0)])])
+    toy.start(TOY_HANGS="1")
+    toy.await_committed(1, "counting")
+
+    assert toy.stop() == 1
+
+    assert "stopping has not ended" in toy.log
+
+
 async def test_a_lane_whose_fetch_was_lost_reads_it_again_before_it_goes_on(
     toy: ToyWorker, producer: DurableProducer, servers: Endpoints
 ) -> None:

@@ -96,9 +96,9 @@ class ToyWorker:
             assert time.monotonic() < deadline, f"{what}: {self.log[-2000:]}"
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
+    def stop(self) -> int | None:
+        """The exit code of a worker that was started."""
+        return self._process.stop() if self._process is not None else None
 
     def rows(self) -> Rows:
         """What RocksDB holds, bookkeeping left out."""
