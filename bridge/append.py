@@ -1,5 +1,5 @@
-"""The conditional append: all events of several entities in one atomic JetStream batch, each entity checked against the sequence
-its decision was based on.
+"""The conditional append: the events of several entities, each entity checked against the sequence its decision was based on. Many go
+in one atomic JetStream batch, few that have one event each go one by one.
 
 Guarantee: an entity's messages are stored completely or not at all, in order, and only if nothing was appended for that entity
 since; the reply comes after the server has fsynced. Protocol: NATS ADR-50 (atomic batch publishing), ADR-8 subject checks."""
@@ -7,6 +7,7 @@ since; the reply comes after the server has fsynced. Protocol: NATS ADR-50 (atom
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,11 @@ _IN_PROCESS_PAUSE_S = 0.05
 
 MAX_BATCH = 900
 """Messages per atomic batch; the server's limit is 1000."""
+
+FEW_ENTITIES = 12
+"""So many entities of one message each are cheaper appended one by one: the server syncs a batch several times (docs/explanation/performance.md)."""
+
+DUPLICATE = 10201
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,16 @@ async def _publish(nc: Client, entities: Sequence[EntityAppend], timeout_s: floa
 async def append_each(
     nc: Client, entities: Sequence[EntityAppend], *, timeout_s: float = 5.0
 ) -> list[int | AppendRefusedError]:
-    """Append entities in as few atomic batches as possible; a refused batch is repeated entity by entity.
+    """Append entities, each completely or not at all, in the way that costs least; a refused batch is repeated entity by entity.
 
-    The result holds per entity its last stream sequence or the refusal that concerns it alone.
+    The result holds per entity its last stream sequence or the refusal that concerns it alone. Raises what `append` raises when the fate
+    of one is unknown; others may be stored then.
     """
+    if len(entities) <= FEW_ENTITIES and all(len(entity.messages) == 1 for entity in entities):
+        appended = await asyncio.gather(
+            *(_append_alone(nc, entity, timeout_s) for entity in entities), return_exceptions=True
+        )
+        return [_known(result) for result in appended]
     results: list[int | AppendRefusedError] = []
     for chunk in _chunks(entities):
         try:
@@ -106,11 +118,42 @@ async def append_each(
                 results.append(refused)
                 continue
             for entity in chunk:
-                try:
-                    results.extend(await append(nc, [entity], timeout_s=timeout_s))
-                except AppendRefusedError as alone:
-                    results.append(alone)
+                results.extend(await append_each(nc, [entity], timeout_s=timeout_s))
     return results
+
+
+def _known(result: int | BaseException) -> int | AppendRefusedError:
+    if isinstance(result, BaseException) and not isinstance(result, AppendRefusedError):
+        raise result
+    return result
+
+
+async def _append_alone(nc: Client, entity: EntityAppend, timeout_s: float) -> int:
+    """Append an entity of one message, which needs no batch to be whole."""
+    [message] = entity.messages
+    headers = {
+        "Nats-Expected-Last-Subject-Sequence": str(entity.expected),
+        "Nats-Expected-Last-Subject-Sequence-Subject": entity.filter_subject,
+        "Nats-Msg-Id": message.message_id,
+        "Content-Type": "application/cloudevents+json",
+    }
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while True:
+        reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
+        answer = json.loads(reply.data)
+        if "error" not in answer:
+            if answer.get("duplicate"):
+                # A stream of several replicas looks at the id first: somebody has stored this event before.
+                raise AppendRefusedError(DUPLICATE, "the message id is stored already")
+            return int(answer["seq"])
+        error = answer["error"]
+        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
+        if code in LOST_RACE:
+            raise AppendRefusedError(code, description)
+        if code != IN_PROCESS or loop.time() > deadline:
+            raise BridgeError(f"JetStream could not store an event: {description} ({code})")
+        await asyncio.sleep(_IN_PROCESS_PAUSE_S)
 
 
 def _chunks(entities: Sequence[EntityAppend]) -> list[list[EntityAppend]]:
