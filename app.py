@@ -252,14 +252,13 @@ class PersonApp(LaneApp):
             ExpireOutcomes(tables.outcomes, keep_s=self.settings.outcomes_keep_s),
         ]
         commands_per_cycle = min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)
-        for topic, agents, max_batch, fold_ahead in (
-            # JetStream is the truth of events: tables may be ahead of Kafka, never of JetStream.
-            (topics.EVENTS, event_agents, self.settings.lane_max_batch, True),
-            # Commands of one stream feed all partitions; one that is slow must not hold up the others' way into Kafka.
-            (topics.COMMANDS, command_agents, commands_per_cycle, False),
+        for topic, agents, max_batch in (
+            (topics.EVENTS, event_agents, self.settings.lane_max_batch),
+            (topics.COMMANDS, command_agents, commands_per_cycle),
         ):
             source = self.topic(topic, schema=raw_schema(), partitions=self.settings.partitions, internal=True)
-            self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=fold_ahead)
+            # JetStream holds both, so what lanes do may be ahead of Kafka; it is never ahead of JetStream.
+            self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=True)
             for agent in agents:
                 register(self, source, agent)
 

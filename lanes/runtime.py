@@ -153,7 +153,8 @@ class Lanes:
         for partition, records in by_partition.items():
             lane = self._lanes.get(TP(topic, partition))
             if lane is not None and lane.level and topic in self._fold_ahead:
-                carried.append(lane.carry(records))
+                size = self._max_batch[topic]
+                carried += [lane.carry(records[begin : begin + size]) for begin in range(0, len(records), size)]
             else:
                 plain[partition] = records
         await asyncio.gather(*carried, *([self._write_plain(topic, plain)] if plain else []))
