@@ -4,13 +4,14 @@ Folds and renderings are pure: what raised once raises again, so a fault of an e
 
 from __future__ import annotations
 
+from aiokafka.errors import KafkaError
 from nats.errors import Error as NatsError
 
 from bridge.errors import BridgeError
 from domain.undecodable import Undecodable
 from lanes.fenced_producer import FencedError
 
-TRANSIENT = (BridgeError, FencedError, NatsError, TimeoutError, OSError)
+TRANSIENT = (BridgeError, FencedError, KafkaError, NatsError, TimeoutError, OSError)
 """Errors of a server, and of a worker that was replaced. They pass through, so that the lane repeats the cycle in order, or ends."""
 
 

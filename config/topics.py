@@ -11,6 +11,8 @@ EVENTS = "person.events"
 TABLES = ("outcomes", "persons", "quarantine", "summary", "timeline")
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
+ANY_TIME = str((1 << 63) - 1)
+"""Records of lane topics have JetStream's time, which may be ahead of the broker's."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,14 @@ def declared_by(settings: Settings) -> list[Topic]:
             f"{settings.app_id}-{table}-changelog",
             partitions,
             replicas,
-            # A data folder that was offline for less than this sees every tombstone.
-            {**shared, "cleanup.policy": "compact", "delete.retention.ms": str(WEEK_MS)},
+            # A data folder that was offline for less than the retention sees every tombstone. The broker's time, because it refuses
+            # records from more than an hour ahead, and a worker whose clock is wrong must go on.
+            {
+                **shared,
+                "cleanup.policy": "compact",
+                "delete.retention.ms": str(WEEK_MS),
+                "message.timestamp.type": "LogAppendTime",
+            },
         )
         for table in TABLES
     ]
@@ -53,12 +61,19 @@ def declared_by(settings: Settings) -> list[Topic]:
                 "retention.ms": "-1",
                 "segment.bytes": str(16 << 20),
                 "segment.ms": str(HOUR_MS),
+                "message.timestamp.after.max.ms": ANY_TIME,
             },
         ),
         Topic(
             EVENTS,
             partitions,
             replicas,
-            {**shared, "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"},
+            {
+                **shared,
+                "cleanup.policy": "delete",
+                "retention.ms": "-1",
+                "retention.bytes": "-1",
+                "message.timestamp.after.max.ms": ANY_TIME,
+            },
         ),
     ]

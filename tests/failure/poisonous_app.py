@@ -7,8 +7,7 @@ from domain.event_data import NameUpdated
 from domain.events import Event
 from domain.evolve import apply
 from domain.person import Person
-
-POISON = "Poison"
+from tests.failure.poison import POISON
 
 
 class DefectError(Exception):

@@ -16,7 +16,7 @@ from ops.client import CommandMessage, PersonClient
 from ops.dlq import listed, redriven
 from ops.verification import verify
 from ops.workers import Worker
-from tests.failure.poisonous_app import POISON
+from tests.failure.poison import POISON
 
 POISONED = 5
 OTHERS = 20

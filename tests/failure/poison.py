@@ -1,0 +1,3 @@
+"""The name that the defective application cannot fold."""
+
+POISON = "Poison"
