@@ -12,6 +12,7 @@ import faust
 from faust.types import TP
 
 from lanes.assignor import LanePartitionAssignor
+from lanes.closed_connection import translate_errors_of_closed_connections
 from lanes.consumer import LaneTransport
 from lanes.fenced_producer import FencedProducer
 from lanes.ownership import Ownership
@@ -42,6 +43,7 @@ class LaneApp(faust.App):
         recovery_settings: RecoverySettings | None = None,
         **kwargs: Any,
     ) -> None:
+        translate_errors_of_closed_connections()
         super().__init__(*args, TableManager=LaneTables, PartitionAssignor=LanePartitionAssignor, **kwargs)
         self.before_recovery: list[Callable[[frozenset[TP]], Awaitable[None]]] = []
         self.lane_settings = lane_settings

@@ -17,7 +17,6 @@ from aiokafka.errors import (
     DuplicateSequenceNumber,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
-    KafkaError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     UnknownProducerId,
@@ -245,7 +244,8 @@ class FencedProducer:
         request = ProduceRequest(None, ALL_IN_SYNC_REPLICAS, REPLICAS_TIMEOUT_MS, list(by_topic.items()))
         try:
             answer = await self._connected().send(node, request)
-        except KafkaError as error:
+        except Exception as error:
+            # Whatever it was, the same batches again have no second effect; giving up would leave a lane waiting.
             self._repeat(chunks, type(error).__name__)
             return
         unanswered = {chunk.at: chunk for chunk in chunks}

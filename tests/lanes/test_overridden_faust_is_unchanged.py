@@ -27,6 +27,7 @@ from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 from mode.threads import QueueServiceThread, ServiceThread
 
+from lanes import closed_connection
 from lanes.agent import LaneExecutedAgent
 from lanes.app import LaneApp
 from lanes.assignor import LanePartitionAssignor, StandbyFirstAssignor
@@ -377,6 +378,16 @@ PINNED = [
         Store.revoke_partitions,
         "3f85447a24fc34ffd1ecb5039f502ac6049d92fbd61d91371049bab01203e390",
         "ClosingStore closes the same databases, at once",
+    ),
+    (
+        Store.revoke_partitions,
+        "3f85447a24fc34ffd1ecb5039f502ac6049d92fbd61d91371049bab01203e390",
+        "ClosingStore closes the same databases, at once",
+    ),
+    (
+        closed_connection._send,
+        "5909ea32f4efca495f492e22f8ccfbcbfc1f4b3c96649d1e25055b8d05bd6f77",
+        "translate_errors_of_closed_connections wraps it: it must raise before the request is counted as sent",
     ),
 ]
 
