@@ -74,6 +74,10 @@ class PersonWork:
     """An append was refused: somebody knew more."""
 
 
+Decision = tuple[PersonRow, list[Pending]]
+"""The state behind a person's commands, and the commands that were recorded before."""
+
+
 class UnknownStateError(Exception):
     """The stream holds an event of the person that cannot be folded."""
 
@@ -173,7 +177,9 @@ class DecidePerson(LaneAgent):
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
         for _ in range(MAX_ATTEMPTS):
-            groups = list(zip(work, await asyncio.gather(*(self._decide(partition, one) for one in work)), strict=True))
+            # All end before an error goes on: none may write behind the back of the cycle that comes again.
+            decided = await asyncio.gather(*(self._decide(partition, one) for one in work), return_exceptions=True)
+            groups = [(one, _known_decision(result)) for one, result in zip(work, decided, strict=True)]
             to_append = [(one, after) for one, (after, _) in groups if after.person is not one.row.person]
             results = await append_each(self._nc, [_entity(one) for one, _ in to_append])
             lost: list[PersonWork] = []
@@ -289,6 +295,12 @@ class DecidePerson(LaneAgent):
         refused = Refused("invalid_command", reason, field="id", rule="unique")
         # Only to this sender: under the command id stands the outcome of the first content.
         announce.append((record, "", Outcome.refused(refused, command_id=command_id).to_bytes()))
+
+
+def _known_decision(result: Decision | BaseException) -> Decision:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _in_quarantine(pending: Pending, person_id: str) -> Outcome:

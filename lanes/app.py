@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from lanes.assignor import LanePartitionAssignor
@@ -23,6 +24,7 @@ from lanes.runtime import Lanes, LaneSettings
 REJOIN_AFTER_S = 1.0
 """A worker that was really replaced hears of it by then."""
 
+START_AGAIN_S = 1.0
 STOP_BUDGET_S = 20.0
 """Lanes end their cycles and clients their requests in less; aiokafka has been seen to wait for ever for a fetch (0.14)."""
 
@@ -82,8 +84,14 @@ class LaneApp(faust.App):
 
     async def _start_lanes(self, *_: Any, **__: Any) -> None:
         generation = self.consumer_generation_id
-        await self.lanes.start(await self.consumer.lane_positions(), generation)
-        await self.consumer.fetch_from_lanes()
+        while not self.should_stop and self.consumer_generation_id == generation:
+            try:
+                await self.lanes.start(await self.consumer.lane_positions(), generation)
+                await self.consumer.fetch_from_lanes()
+                return
+            except KafkaError as error:
+                self.log.warning("lanes start again in %.0f s: %s", START_AGAIN_S, type(error).__name__)
+                await asyncio.sleep(START_AGAIN_S)
 
     def _fenced(self, tp: TP) -> None:
         """A fenced worker that still counts as the owner would leave its partition without service."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
@@ -17,6 +18,7 @@ from aiokafka.errors import (
     DuplicateSequenceNumber,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
+    KafkaError,
     OutOfOrderSequenceNumber,
     ProducerFenced,
     UnknownProducerId,
@@ -57,6 +59,9 @@ class _Claim:
 
     identity: ProducerEpoch
     sequences: dict[str, int | None] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    """Topics that are being written: two writes at a time would take the same sequence number."""
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class _Round:
@@ -153,13 +158,25 @@ class FencedProducer:
         """Write batches of different topics to one claimed partition and return, per batch, the offsets of its records.
 
         Repeats a request for as long as the cluster does not answer. Raises FencedError when this worker may not write, else the
-        client's error for what cannot be stored; records of other batches may have been stored then. One write at a time per
-        topic partition.
+        client's error for what cannot be stored; records of other batches may have been stored then. Writes to the same topic
+        partition follow each other.
         """
         claim = self._claims.get(partition)
         if claim is None:
             raise FencedError(f"partition {partition} was not claimed")
         outgoing = list(batches)
+        topics = {batch.topic for batch in outgoing}
+        while not claim.busy.isdisjoint(topics):
+            claim.freed.clear()
+            await claim.freed.wait()
+        claim.busy |= topics
+        try:
+            return await self._write(claim, outgoing)
+        finally:
+            claim.busy -= topics
+            claim.freed.set()
+
+    async def _write(self, claim: _Claim, outgoing: Sequence[OutgoingBatch]) -> list[list[int]]:
         offsets: list[list[int]] = [[] for _ in outgoing]
         while True:
             chunks = [
@@ -283,7 +300,8 @@ class FencedProducer:
         client = self._connected()
         for topic in {chunk.at.topic for chunk in chunks}:
             client.add_topic(topic)
-        await client.force_metadata_update()
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(client.force_metadata_update(), REQUEST_TIMEOUT_MS / 1000)
         for chunk in chunks:
             chunk.attempts += 1
             if not chunk.round.abandoned:

@@ -123,10 +123,11 @@ class Lane:
         self._wake.set()
         if self._task is None:
             return
-        done, _ = await asyncio.wait({self._task}, timeout=budget_s)
-        if not done:
+        await asyncio.wait({self._task}, timeout=budget_s)
+        while not self._task.done():
+            # Again, because a client may have taken a cancellation for the end of its own wait.
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=1.0)
         self._refuse_carried()
         for agent in self._agents:
             agent.forget(self.partition)
@@ -156,6 +157,8 @@ class Lane:
 
         Offsets of the given records are ignored. Only for a lane that is `level`. Cancelled when the lane stops first.
         """
+        if self._stopping:
+            raise asyncio.CancelledError
         carried = Carried(records, asyncio.get_running_loop().create_future())
         self._carried.append(carried)
         self._wake.set()
@@ -222,6 +225,9 @@ class Lane:
             records = [self._pending.popleft() for _ in range(self._max_batch)]
             self._pending_bytes -= _bytes_of(records)
         carried: list[Carried] = []
+        while self._carried and self._carried[0].offsets.done():
+            # Whoever wanted them carried waits no more, and brings them again.
+            self._carried.popleft()
         size = len(records)
         while self._carried and (not size or size + len(self._carried[0].records) <= self._max_batch):
             carried.append(self._carried.popleft())
@@ -273,17 +279,40 @@ class Lane:
             await agent.process(batch)
         source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
         offsets = await group_commit(self._producer, self.partition, batch.views(), source=source)
-        for agent in self._agents:
-            await agent.committed(batch)
+        await self._tell(batch)
         if records:
             self.committable = records[-1].offset + 1
         if offsets:
             self._settle(offsets, carried)
+        if self.committable is not None and not self._pending:
+            # Everything that was accepted is done, what was carried in earlier cycles too.
+            self.committable = self._next_offset
         if repeated is not None and not repeated.batch.done():
             repeated.batch.set_result(batch)
         self.cycles += 1
         self.records_done += len(everything)
         self.busy_seconds += time.perf_counter() - started
+
+    async def _tell(self, batch: Batch) -> None:
+        """Let the agents announce what is durable; the cycle is not repeated for it, because its records are in the log already."""
+        backoff = FIRST_BACKOFF_S
+        for agent in self._agents:
+            while True:
+                try:
+                    await agent.committed(batch)
+                    break
+                except Exception as error:
+                    if self._stopping:
+                        return
+                    logger.error(
+                        "lane %s[%s]: %s could not announce: %s",
+                        self.topic,
+                        self.partition,
+                        agent.name,
+                        stack_of(error),
+                    )
+                    await asyncio.sleep(backoff)
+                    backoff = min(2 * backoff, LAST_BACKOFF_S)
 
     def _settle(self, offsets: list[int], carried: list[Carried]) -> None:
         """Move past carried records if they continue the lane; else the fetch brings what lies between, and them again."""

@@ -28,7 +28,6 @@ class Ownership:
 
     def __init__(self, producer: FencedProducer) -> None:
         self._producer = producer
-        self._proving = asyncio.Lock()
 
     async def claim(self, changelogs: Iterable[TP]) -> None:
         """Shut out whoever owned these changelog partitions before: from now on the broker refuses what it writes.
@@ -40,18 +39,20 @@ class Ownership:
             topics.setdefault(tp.partition, []).append(tp.topic)
         while True:
             await self._producer.claim(topics)
-            try:
-                await asyncio.gather(*(self._mark(partition, marked) for partition, marked in topics.items()))
+            marking = (self._mark(partition, marked) for partition, marked in topics.items())
+            errors = [error for error in await asyncio.gather(*marking, return_exceptions=True) if error is not None]
+            if not errors:
                 return
-            except FencedError as error:
-                # Somebody claimed at the same time. Whoever of the two is not in the group's present generation stops by itself.
-                logger.warning("claiming again: %s", error)
-                await asyncio.sleep(CLAIM_AGAIN_S)
+            for error in errors:
+                if not isinstance(error, FencedError):
+                    raise error
+            # Somebody claimed at the same time. Whoever of the two is not in the group's present generation stops by itself.
+            logger.warning("claiming again: %s", errors[0])
+            await asyncio.sleep(CLAIM_AGAIN_S)
 
     async def prove(self, changelog: str, partition: int) -> None:
-        """Raise FencedError unless this worker still owns the partition now. Only within a cycle of the lane that writes the table."""
-        async with self._proving:
-            await self._mark(partition, [changelog])
+        """Raise FencedError unless this worker still owns the partition now."""
+        await self._mark(partition, [changelog])
 
     async def _mark(self, partition: int, changelogs: Sequence[str]) -> None:
         marker = (MARKER_KEY, b"", int(time.time() * 1000), ())

@@ -75,9 +75,10 @@ class LaneRecovery(Recovery):
     async def pause(self) -> None:
         """Stop replaying and following; returns when no database is written any more."""
         task = self._running
-        if task is not None and not task.done():
+        while task is not None and not task.done():
+            # Again, because a client may have taken a cancellation for the end of its own wait.
             task.cancel()
-            await asyncio.wait({task})
+            await asyncio.wait({task}, timeout=1.0)
         self._replay = self._follow = None
 
     async def on_stop(self) -> None:

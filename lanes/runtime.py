@@ -20,6 +20,10 @@ from lanes.record import Record
 PartitionsCallback = Callable[[frozenset[int]], Awaitable[None]]
 
 
+class LaneStoppedError(Exception):
+    """Records were not written because their lane stopped first. Whoever owns the partition next gets them again."""
+
+
 @dataclass(frozen=True)
 class LaneSettings:
     """Bounds of the lanes of one worker."""
@@ -146,7 +150,8 @@ class Lanes:
     async def write(self, topic: str, by_partition: Mapping[int, Sequence[Record]]) -> None:
         """Write records (their offsets are ignored) to partitions of a lane topic; returns when all in-sync replicas have them.
 
-        Lanes of this worker take them without a fetch. Raises the client's error, or CancelledError when a lane stopped first.
+        Lanes of this worker take them without a fetch. Raises the client's error, or LaneStoppedError when a lane stopped first; all
+        partitions are done or have failed then.
         """
         carried = []
         plain: dict[int, Sequence[Record]] = {}
@@ -157,7 +162,12 @@ class Lanes:
                 carried += [lane.carry(records[begin : begin + size]) for begin in range(0, len(records), size)]
             else:
                 plain[partition] = records
-        await asyncio.gather(*carried, *([self._write_plain(topic, plain)] if plain else []))
+        writing = [*carried, *([self._write_plain(topic, plain)] if plain else [])]
+        for result in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(result, asyncio.CancelledError):
+                raise LaneStoppedError(f"a lane of {topic} stopped")
+            if isinstance(result, BaseException):
+                raise result
 
     async def _write_plain(self, topic: str, by_partition: Mapping[int, Sequence[Record]]) -> None:
         offsets = await self._writer.write(

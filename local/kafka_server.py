@@ -112,6 +112,7 @@ transaction.state.log.replication.factor={copies}
 transaction.state.log.min.isr={acknowledged_by}
 transaction.state.log.num.partitions=4
 transactional.id.expiration.ms=2147483647
+producer.id.expiration.ms=2147483647
 share.coordinator.state.topic.replication.factor={copies}
 share.coordinator.state.topic.min.isr={acknowledged_by}
 
