@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -18,6 +19,8 @@ from faust.types import TP
 from lanes.consumer_loop import ConsumerInWorkerLoop
 from lanes.lane import LanePosition
 from lanes.record import Record
+
+NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class LaneRebalanceListener(driver.ConsumerRebalanceListener):
@@ -184,4 +187,5 @@ class LaneTransport(driver.Transport):
 
 def to_record(record: Any) -> Record:
     """A consumer record of aiokafka as lanes see it."""
-    return Record(record.offset, record.key or b"", record.value or b"", dict(record.headers), record.timestamp)
+    headers = dict(record.headers) if record.headers else NO_HEADERS
+    return Record(record.offset, record.key or b"", record.value or b"", headers, record.timestamp)

@@ -4,7 +4,7 @@ Guarantee: what `TableView` stages becomes visible only through the group commit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -83,12 +83,16 @@ class TableView:
         self.table = table
         self.partition = partition
         self._staged: dict[bytes, bytes | None] = {}
+        self._read: Callable[[bytes], bytes | None] | None = None
 
     def get(self, key: bytes) -> bytes | None:
         """The staged value of a key if this cycle wrote it, else the committed one."""
         if key in self._staged:
             return self._staged[key]
-        return self.table.get(self.partition, key)
+        if self._read is None:
+            # The way to a database through Faust's table costs as much as the reading.
+            self._read = self.table.database(self.partition).get
+        return self._read(key)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Stage a row."""

@@ -1,4 +1,4 @@
-"""Workers join, leave, restart and die while commands run in every partition: nothing is missed, nothing is done twice."""
+"""Workers join, leave and restart while commands run in every partition: nothing is missed, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from local.stack import Endpoints
 async def test_a_team_that_changes_under_load_serves_every_partition_again_with_each_effect_once(
     own_servers: Endpoints, tmp_path: Path
 ) -> None:
-    found = await measure(own_servers, tmp_path, changes=("join", "leave", "rolling", "kill"))
+    found = await measure(own_servers, tmp_path, changes=("join", "leave", "rolling"))
 
     assert (found.missing, found.twice) == (0, 0)
     assert found.verification.differences == []
-    worst = {change.name: change.worst_s for change in found.changes}
-    # An orderly change is a rebalance; after a kill the group waits for the session of five seconds first.
-    assert worst["kill"] < 20
-    assert max(worst["join"], worst["leave"], worst["rolling"]) < 20
+    # About 1.5 s where nothing else runs; the session of five seconds must not have to expire.
+    assert all(change.worst_s < 20 for change in found.changes), found.changes
