@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.client import Client
 
-from bridge.batch import LOST_RACE, Outgoing, writer_of
-from bridge.errors import AppendRefusedError, BridgeError
+from bridge.batch import Outgoing, error_code, failure_of, writer_of
+from bridge.errors import AppendRefusedError
 
 IN_PROCESS = 10158
 """A cluster has a message of this id and knows not yet whether a majority stores it; the next answer tells."""
@@ -59,16 +59,7 @@ async def append(nc: Client, entities: Sequence[EntityAppend], *, timeout_s: flo
     total = sum(len(entity.messages) for entity in entities)
     if total > MAX_BATCH:
         raise ValueError(f"{total} messages exceed the {MAX_BATCH} of one atomic batch")
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
-    while "error" in (answer := await _publish(nc, entities, timeout_s)):
-        error = answer["error"]
-        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
-        if code in LOST_RACE:
-            raise AppendRefusedError(code, description)
-        if code != IN_PROCESS or loop.time() > deadline:
-            raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
-        await asyncio.sleep(_IN_PROCESS_PAUSE_S)
+    answer = await _stored(lambda: _publish(nc, entities, timeout_s), "a batch", timeout_s)
     last = int(answer["seq"])
     sequences = []
     position = last - total
@@ -137,23 +128,28 @@ async def _append_alone(nc: Client, entity: EntityAppend, timeout_s: float) -> i
         "Nats-Msg-Id": message.message_id,
         "Content-Type": "application/cloudevents+json",
     }
+
+    async def publish() -> dict[str, Any]:
+        reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
+        answered: dict[str, Any] = json.loads(reply.data)
+        return answered
+
+    answer = await _stored(publish, "an event", timeout_s)
+    if answer.get("duplicate"):
+        # A stream of several replicas looks at the id first: somebody has stored this event before.
+        raise AppendRefusedError(DUPLICATE, "the message id is stored already")
+    return int(answer["seq"])
+
+
+async def _stored(publish: Callable[[], Awaitable[dict[str, Any]]], what: str, timeout_s: float) -> dict[str, Any]:
+    """The server's answer once it has stored; published again for as long as a cluster does not know yet whether it has."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    while True:
-        reply = await nc.request(message.subject, message.data, headers=headers, timeout=timeout_s)
-        answer = json.loads(reply.data)
-        if "error" not in answer:
-            if answer.get("duplicate"):
-                # A stream of several replicas looks at the id first: somebody has stored this event before.
-                raise AppendRefusedError(DUPLICATE, "the message id is stored already")
-            return int(answer["seq"])
-        error = answer["error"]
-        code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
-        if code in LOST_RACE:
-            raise AppendRefusedError(code, description)
-        if code != IN_PROCESS or loop.time() > deadline:
-            raise BridgeError(f"JetStream could not store an event: {description} ({code})")
+    while "error" in (answer := await publish()):
+        if error_code(answer) != IN_PROCESS or loop.time() > deadline:
+            raise failure_of(answer, what)
         await asyncio.sleep(_IN_PROCESS_PAUSE_S)
+    return answer
 
 
 def _chunks(entities: Sequence[EntityAppend]) -> list[list[EntityAppend]]:

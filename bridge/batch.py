@@ -111,11 +111,7 @@ class BatchWriter:
         """
         answer = await self.answer(sent, timeout_s=timeout_s)
         if "error" in answer:
-            error = answer["error"]
-            code, description = int(error.get("err_code", 0)), str(error.get("description", ""))
-            if code in LOST_RACE:
-                raise AppendRefusedError(code, description)
-            raise BridgeError(f"JetStream could not store a batch: {description} ({code})")
+            raise failure_of(answer, "a batch")
         return int(answer["seq"])
 
     async def answer(self, sent: SentBatch, *, timeout_s: float) -> dict[str, Any]:
@@ -136,6 +132,19 @@ class BatchWriter:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])
         if waiting is not None and not waiting.done():
             waiting.set_result(message)
+
+
+def failure_of(answer: dict[str, Any], what: str) -> AppendRefusedError | BridgeError:
+    """What an answer with an error means: the stream moved, or the server could not store."""
+    code, description = error_code(answer), str(answer["error"].get("description", ""))
+    if code in LOST_RACE:
+        return AppendRefusedError(code, description)
+    return BridgeError(f"JetStream could not store {what}: {description} ({code})")
+
+
+def error_code(answer: dict[str, Any]) -> int:
+    """JetStream's own code of the error in an answer, 0 without one."""
+    return int(answer["error"].get("err_code", 0)) if "error" in answer else 0
 
 
 def writer_of(nc: Client) -> BatchWriter:

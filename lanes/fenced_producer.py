@@ -89,14 +89,14 @@ class _Round:
 class _Chunk:
     """One record batch on its way to one topic partition."""
 
-    __slots__ = ("at", "attempts", "claim", "count", "data", "first", "last_sequence", "round")
+    __slots__ = ("at", "attempts", "claim", "count", "data", "first", "next_sequence", "round")
 
-    def __init__(self, at: TopicPartition, claim: _Claim, data: bytes, count: int, first: int) -> None:
+    def __init__(self, at: TopicPartition, claim: _Claim, data: bytes, count: int, sequence: int) -> None:
         self.at = at
         self.claim = claim
         self.data = data
         self.count = count
-        self.last_sequence = first + count
+        self.next_sequence = (sequence + count) % SEQUENCES
         self.attempts = 0
         self.first = -1
         self.round: _Round
@@ -104,7 +104,7 @@ class _Chunk:
     def stored(self, offset: int) -> None:
         """The broker has it, its first record at `offset`."""
         self.first = offset
-        self.claim.sequences[self.at.topic] = self.last_sequence % SEQUENCES
+        self.claim.sequences[self.at.topic] = self.next_sequence
         self.round.settle()
 
 
