@@ -216,11 +216,6 @@ class Stack:
         return self._proxies
 
     @property
-    def nats_proxy(self) -> FaultProxy:
-        """The proxy between clients and the first NATS server."""
-        return self.proxies.nats[1]
-
-    @property
     def kafka_proxy(self) -> FaultProxy:
         """The proxy between clients and the first Kafka broker."""
         return self.proxies.kafka[1]
