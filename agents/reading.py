@@ -13,9 +13,10 @@ from nats.aio.client import Client
 from bridge import headers, read
 from bridge.dead_letters import DeadLetter, DeadLetters
 from config.streams import EVENTS
-from domain.events import Event, Undecodable, read_event
+from domain.events import Event, read_event
 from domain.ids import is_person_id
 from domain.subjects import person_filter
+from domain.undecodable import Undecodable
 from lanes.agent import Batch
 from lanes.record import Record
 from tables.quarantine import Discarded

@@ -9,18 +9,8 @@ import orjson
 from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError
 
 from domain.canonical import NotCanonical, encode, plain
-from domain.command_data import (
-    AddComponent,
-    ArchivePerson,
-    CommandData,
-    CreatePerson,
-    ReactivatePerson,
-    RecordDeath,
-    RemoveComponent,
-    SuspendPerson,
-    UpdateComponent,
-    UpdatePerson,
-)
+from domain.command_data import component, identity, lifecycle, onboarding, policy, privacy, relationship
+from domain.command_data.base import CommandData, CommandSpec
 from domain.envelope import (
     COMMAND_PREFIX,
     CONTENT_TYPE,
@@ -39,58 +29,15 @@ from domain.model import Frozen
 from domain.refusals import Refused
 from domain.times import Instant
 
-__all__ = [
-    "COMMANDS",
-    "AddComponent",
-    "ArchivePerson",
-    "Command",
-    "CommandAddress",
-    "CommandData",
-    "CommandSpec",
-    "CreatePerson",
-    "ReactivatePerson",
-    "RecordDeath",
-    "RemoveComponent",
-    "SuspendPerson",
-    "UpdateComponent",
-    "UpdatePerson",
-    "command_address",
-    "content_digest",
-    "read_command",
-]
-
 MAX_SKEW: Final = timedelta(minutes=5)
 KINDS_WITH_OWN_TIME: Final = frozenset({"import", "policy", "saga", "adapter"})
 
 
-CommandDataType = type[CommandData]
-
-
-class CommandSpec(NamedTuple):
-    """One command type."""
-
-    type: str
-    model: CommandDataType
-
-    @property
-    def name(self) -> str:
-        """The command as the status matrix calls it."""
-        return self.model.__name__
-
-
-_SPECS: Final = (
-    CommandSpec(f"{COMMAND_PREFIX}create", CreatePerson),
-    CommandSpec(f"{COMMAND_PREFIX}update", UpdatePerson),
-    CommandSpec(f"{COMMAND_PREFIX}lifecycle.suspend", SuspendPerson),
-    CommandSpec(f"{COMMAND_PREFIX}lifecycle.reactivate", ReactivatePerson),
-    CommandSpec(f"{COMMAND_PREFIX}lifecycle.archive", ArchivePerson),
-    CommandSpec(f"{COMMAND_PREFIX}lifecycle.record_death", RecordDeath),
-    CommandSpec(f"{COMMAND_PREFIX}component.add", AddComponent),
-    CommandSpec(f"{COMMAND_PREFIX}component.update", UpdateComponent),
-    CommandSpec(f"{COMMAND_PREFIX}component.remove", RemoveComponent),
-)
-
-COMMANDS: Final[Mapping[str, CommandSpec]] = {spec.type: spec for spec in _SPECS}
+COMMANDS: Final[Mapping[str, CommandSpec]] = {
+    spec.type: spec
+    for family in (lifecycle, identity, component, relationship, onboarding, policy, privacy)
+    for spec in family.COMMANDS
+}
 CREATE: Final = f"{COMMAND_PREFIX}create"
 
 
@@ -161,6 +108,8 @@ def read_command(raw: bytes, *, subject: str, stored_at: datetime) -> Command:
     if fault:
         raise invalid(fault, "correlation")
     _check_clock(command, stored_at)
+    if spec.kinds and actor_kind(command.actor) not in spec.kinds:
+        raise Refused("forbidden", command=spec.name)
     if command.causationdepth > MAX_DEPTH:
         raise Refused("depth_exceeded", depth=command.causationdepth, limit=MAX_DEPTH)
     return command

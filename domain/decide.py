@@ -1,42 +1,25 @@
 """Decides on a command: the events it leads to, complete, or a refusal. The first failing check is the answer."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from domain.command_data import (
-    AddComponent,
-    ArchivePerson,
-    CommandData,
-    CreatePerson,
-    ReactivatePerson,
-    RecordDeath,
-    RemoveComponent,
-    SuspendPerson,
-    UpdateComponent,
-    UpdatePerson,
-)
+from domain.command_data.base import CommandData
+from domain.command_data.lifecycle import CreatePerson
 from domain.commands import Command
-from domain.decisions import components, lifecycle
+from domain.decisions import component, identity, lifecycle, onboarding, policy, privacy, relationship
+from domain.decisions.base import Decision
 from domain.event_catalogue import SPEC_OF
-from domain.event_data import EventData
+from domain.event_data.base import EventData
 from domain.events import Event
 from domain.ids import derive
 from domain.person import Person
 from domain.refusals import Refused
 from domain.status import MATRIX, OK
 
-Decision = Callable[[Command, Any, Person], tuple[EventData, ...]]
-
 DECISIONS: Final[Mapping[type[CommandData], Decision]] = {
-    CreatePerson: lifecycle.create,
-    UpdatePerson: lifecycle.update,
-    SuspendPerson: lifecycle.suspend,
-    ReactivatePerson: lifecycle.reactivate,
-    ArchivePerson: lifecycle.archive,
-    RecordDeath: lifecycle.record_death,
-    AddComponent: components.add,
-    UpdateComponent: components.update,
-    RemoveComponent: components.remove,
+    model: decision
+    for family in (lifecycle, identity, component, relationship, onboarding, policy, privacy)
+    for model, decision in family.DECISIONS.items()
 }
 
 PASS_PENDING_ERASURE: Final = frozenset({"CancelErasure", "ConfirmErasure", "AbsorbPerson"})

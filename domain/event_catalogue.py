@@ -1,46 +1,16 @@
 """The catalogue of events: for every type its current version, its subject and its payload."""
 
-import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from domain import event_data as data
-from domain.event_data import EventData
+from domain.event_data import component, identity, lifecycle, onboarding, policy, privacy, relationship
+from domain.event_data.base import EventData, EventSpec
 from domain.undecodable import Undecodable
 
-EventDataType = type[EventData]
-
-
-class EventSpec(NamedTuple):
-    """One event type."""
-
-    type: str
-    version: int
-    context: str
-    name: str
-    model: EventDataType
-
-    @property
-    def title(self) -> str:
-        """The event in words, such as ``Component added``."""
-        words = re.findall(r"[A-Z][a-z]*", self.model.__name__)
-        return " ".join((words[0], *(word.lower() for word in words[1:])))
-
-
-_CURRENT: Final = (
-    EventSpec("person.created", 3, "lifecycle", "created", data.PersonCreated),
-    EventSpec("person.activated", 2, "lifecycle", "activated", data.PersonActivated),
-    EventSpec("person.suspended", 2, "lifecycle", "suspended", data.PersonSuspended),
-    EventSpec("person.archived", 2, "lifecycle", "archived", data.PersonArchived),
-    EventSpec("person.death_recorded", 2, "lifecycle", "death_recorded", data.DeathRecorded),
-    EventSpec("person.merged", 2, "lifecycle", "merged", data.PersonMerged),
-    EventSpec("person.name_updated", 2, "identity", "updated", data.NameUpdated),
-    EventSpec("person.birth_date_set", 2, "identity", "birth_date_set", data.BirthDateSet),
-    EventSpec("person.onboarding_started", 1, "onboarding", "started", data.OnboardingStarted),
-    EventSpec("person.component_added", 3, "component", "added", data.ComponentAdded),
-    EventSpec("person.component_updated", 2, "component", "updated", data.ComponentUpdated),
-    EventSpec("person.component_removed", 2, "component", "removed", data.ComponentRemoved),
-    EventSpec("person.component_primary_changed", 1, "component", "primary_changed", data.ComponentPrimaryChanged),
+_CURRENT: Final = tuple(
+    spec
+    for family in (lifecycle, identity, component, relationship, onboarding, policy, privacy)
+    for spec in family.EVENTS
 )
 
 EVENTS: Final[Mapping[str, EventSpec]] = {spec.type: spec for spec in _CURRENT}

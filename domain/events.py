@@ -15,52 +15,14 @@ from domain.envelope import (
     Ordinal,
     correlation_fault,
 )
-from domain.event_catalogue import EVENTS, SPEC_OF, EventSpec, current_spec
-from domain.event_data import (
-    BirthDateSet,
-    ComponentAdded,
-    ComponentPrimaryChanged,
-    ComponentRemoved,
-    ComponentUpdated,
-    DeathRecorded,
-    EventData,
-    NameUpdated,
-    OnboardingStarted,
-    PersonActivated,
-    PersonArchived,
-    PersonCreated,
-    PersonMerged,
-    PersonSuspended,
-)
+from domain.event_catalogue import SPEC_OF, current_spec
+from domain.event_data.base import EventData, EventSpec
 from domain.fields import broken_rule
 from domain.ids import Uuid
 from domain.model import STORED, Frozen
 from domain.subjects import parse_event_subject
 from domain.times import Instant
 from domain.undecodable import Undecodable
-
-__all__ = [
-    "EVENTS",
-    "BirthDateSet",
-    "ComponentAdded",
-    "ComponentPrimaryChanged",
-    "ComponentRemoved",
-    "ComponentUpdated",
-    "DeathRecorded",
-    "Event",
-    "EventData",
-    "EventSpec",
-    "NameUpdated",
-    "OnboardingStarted",
-    "PersonActivated",
-    "PersonArchived",
-    "PersonCreated",
-    "PersonMerged",
-    "PersonSuspended",
-    "Undecodable",
-    "read_event",
-    "write_event",
-]
 
 
 class Event(Frozen):

@@ -17,7 +17,7 @@ from bridge.route_file import RouteFileError
 from config.settings import Settings
 from config.version import VERSION
 from domain.commands import COMMANDS
-from domain.events import EVENTS
+from domain.event_catalogue import EVENTS
 from domain.ids import is_person_id
 from domain.values.person_name import PersonName
 from ops import output

@@ -1,8 +1,10 @@
 """Decides on creating, renaming and ending persons."""
 
-from datetime import date
+from collections.abc import Mapping
+from typing import Final
 
-from domain.command_data import (
+from domain.command_data.base import CommandData
+from domain.command_data.lifecycle import (
     ArchivePerson,
     CreatePerson,
     ReactivatePerson,
@@ -11,17 +13,17 @@ from domain.command_data import (
     UpdatePerson,
 )
 from domain.commands import Command
-from domain.event_data import (
-    BirthDateSet,
+from domain.decisions.base import Decision, Payloads, require_not_in_future
+from domain.event_data.base import EventData
+from domain.event_data.identity import BirthDateSet, NameUpdated
+from domain.event_data.lifecycle import (
     DeathRecorded,
-    EventData,
-    NameUpdated,
-    OnboardingStarted,
     PersonActivated,
     PersonArchived,
     PersonCreated,
     PersonSuspended,
 )
+from domain.event_data.onboarding import OnboardingStarted
 from domain.ids import derive
 from domain.onboarding import STEPS
 from domain.person import Person
@@ -29,13 +31,11 @@ from domain.personal import Redacted
 from domain.refusals import Refused
 from domain.status import Status
 
-Payloads = tuple[EventData, ...]
-
 
 def create(command: Command, data: CreatePerson, _: Person) -> Payloads:
     """The person, and at once what else is known."""
     if data.birth_date is not None:
-        _not_in_future(data.birth_date, command, "birth_date")
+        require_not_in_future(data.birth_date, command, "birth_date")
     payloads: list[EventData] = [
         PersonCreated(
             name=data.name,
@@ -63,7 +63,7 @@ def update(command: Command, data: UpdatePerson, person: Person) -> Payloads:
     if data.birth_date is not None and data.birth_date != person.birth_date:
         if person.birth_date is not None:
             raise Refused("birth_date_already_set")
-        _not_in_future(data.birth_date, command, "birth_date")
+        require_not_in_future(data.birth_date, command, "birth_date")
         payloads.append(BirthDateSet(birth_date=data.birth_date))
     if not payloads:
         raise Refused("no_change")
@@ -90,13 +90,18 @@ def archive(_: Command, data: ArchivePerson, person: Person) -> Payloads:
 
 def record_death(command: Command, data: RecordDeath, person: Person) -> Payloads:
     """The death, not before the birth."""
-    _not_in_future(data.date_of_death, command, "date_of_death")
+    require_not_in_future(data.date_of_death, command, "date_of_death")
     born = person.birth_date
     if born is not None and not isinstance(born, Redacted) and data.date_of_death < born:
         raise Refused("invalid_date", field="date_of_death", rule="not_before_birth")
     return (DeathRecorded(date_of_death=data.date_of_death),)
 
 
-def _not_in_future(day: date, command: Command, field: str) -> None:
-    if day > command.now.date():
-        raise Refused("invalid_date", field=field, rule="not_in_future")
+DECISIONS: Final[Mapping[type[CommandData], Decision]] = {
+    CreatePerson: create,
+    UpdatePerson: update,
+    SuspendPerson: suspend,
+    ReactivatePerson: reactivate,
+    ArchivePerson: archive,
+    RecordDeath: record_death,
+}

@@ -13,7 +13,8 @@ import pytest
 
 from domain.canonical import encode
 from domain.commands import COMMANDS, read_command
-from domain.events import EVENTS, read_event, write_event
+from domain.event_catalogue import EVENTS
+from domain.events import read_event, write_event
 from domain.subjects import EventSubject
 from tests.docs.generated import REFERENCE, ROOT
 

@@ -22,7 +22,7 @@ from config import streams, topics
 from config.settings import Settings
 from domain.commands import COMMANDS
 from domain.components.catalogue import COMPONENT_TYPES
-from domain.events import EVENTS
+from domain.event_catalogue import EVENTS
 from domain.outcomes import Outcome
 from domain.undecodable import Cause
 from ops.cli import main

@@ -14,15 +14,9 @@ from domain.commands import Command, read_command
 from domain.components.base import ComponentData
 from domain.decide import decide
 from domain.event_catalogue import SPEC_OF
-from domain.event_data import (
-    DeathRecorded,
-    EventData,
-    OnboardingStarted,
-    PersonArchived,
-    PersonCreated,
-    PersonMerged,
-    PersonSuspended,
-)
+from domain.event_data.base import EventData
+from domain.event_data.lifecycle import DeathRecorded, PersonArchived, PersonCreated, PersonMerged, PersonSuspended
+from domain.event_data.onboarding import OnboardingStarted
 from domain.events import Event, read_event, write_event
 from domain.evolve import apply
 from domain.ids import NS, derive

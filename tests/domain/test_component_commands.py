@@ -10,12 +10,7 @@ from domain.components.instance import MAX_COMPONENTS, Provenance
 from domain.components.phone_number import PhoneNumberComponent
 from domain.components.skill import SkillComponent
 from domain.decide import decide
-from domain.event_data import (
-    ComponentAdded,
-    ComponentPrimaryChanged,
-    ComponentRemoved,
-    ComponentUpdated,
-)
+from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated
 from domain.ids import derive
 from domain.personal import Redacted
 from domain.refusals import Refused

@@ -13,22 +13,18 @@ from hypothesis import strategies as st
 
 from domain.commands import Command, content_digest
 from domain.decide import AlreadyRecorded, decide
-from domain.event_data import (
-    BirthDateSet,
-    ComponentAdded,
-    ComponentPrimaryChanged,
-    ComponentRemoved,
-    ComponentUpdated,
+from domain.event_data.base import EventData
+from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated
+from domain.event_data.identity import BirthDateSet, NameUpdated
+from domain.event_data.lifecycle import (
     DeathRecorded,
-    EventData,
-    NameUpdated,
-    OnboardingStarted,
     PersonActivated,
     PersonArchived,
     PersonCreated,
     PersonMerged,
     PersonSuspended,
 )
+from domain.event_data.onboarding import OnboardingStarted
 from domain.events import Event, read_event, write_event
 from domain.evolve import apply, evolve
 from domain.onboarding import STEPS

@@ -8,8 +8,10 @@ import orjson
 import pytest
 
 from domain.event_catalogue import EVENTS
-from domain.event_data import BirthDateSet, ComponentAdded, ComponentUpdated, PersonCreated, PersonSuspended
-from domain.events import Undecodable, read_event, write_event
+from domain.event_data.component import ComponentAdded, ComponentUpdated
+from domain.event_data.identity import BirthDateSet
+from domain.event_data.lifecycle import PersonCreated, PersonSuspended
+from domain.events import read_event, write_event
 from domain.personal import Redacted
 from domain.subjects import (
     ALL_EVENTS,
@@ -20,6 +22,7 @@ from domain.subjects import (
     partition_filter,
     person_filter,
 )
+from domain.undecodable import Undecodable
 from domain.values.person_name import PersonName
 from tests.domain.specification import ADA, GRACE, created, recorded, uuid
 

@@ -3,16 +3,9 @@
 from datetime import date
 
 from domain.decide import decide
-from domain.event_data import (
-    BirthDateSet,
-    DeathRecorded,
-    NameUpdated,
-    OnboardingStarted,
-    PersonActivated,
-    PersonArchived,
-    PersonCreated,
-    PersonSuspended,
-)
+from domain.event_data.identity import BirthDateSet, NameUpdated
+from domain.event_data.lifecycle import DeathRecorded, PersonActivated, PersonArchived, PersonCreated, PersonSuspended
+from domain.event_data.onboarding import OnboardingStarted
 from domain.ids import derive
 from domain.onboarding import STEPS, CompletedStep
 from domain.person import Person

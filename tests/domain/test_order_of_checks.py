@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.decide import AlreadyRecorded, decide
-from domain.event_data import PersonArchived, PersonMerged, PersonSuspended
+from domain.event_data.lifecycle import PersonArchived, PersonMerged, PersonSuspended
 from domain.evolve import apply
 from domain.person import ErasurePending
 from domain.refusals import Refused

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from domain.event_data import PersonSuspended
+from domain.event_data.lifecycle import PersonSuspended
 from domain.outcomes import Outcome, Position
 from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES, Refused
 from tests.domain.specification import ADA, GRACE, recorded, uuid

@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from domain.components.email_address import EmailAddressComponent
-from domain.event_data import (
-    BirthDateSet,
-    ComponentAdded,
-    ComponentPrimaryChanged,
-    ComponentRemoved,
-    ComponentUpdated,
-    NameUpdated,
-    PersonActivated,
-    PersonSuspended,
-)
+from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated
+from domain.event_data.identity import BirthDateSet, NameUpdated
+from domain.event_data.lifecycle import PersonActivated, PersonSuspended
 from domain.evolve import SequenceGap, apply, evolve
 from domain.person import ErasurePending, Person, dump_state, load_state
 from domain.personal import Redacted

@@ -8,7 +8,8 @@ from domain.components.email_address import EmailAddressComponent
 from domain.components.phone_number import PhoneNumberComponent
 from domain.components.skill import SkillComponent
 from domain.event_catalogue import EVENTS
-from domain.event_data import ComponentAdded, ComponentUpdated, EventData
+from domain.event_data.base import EventData
+from domain.event_data.component import ComponentAdded, ComponentUpdated
 from domain.person import Person
 from domain.personal import Redacted
 from domain.views.person_view import SECTIONS, person_view

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.commands import read_command
-from domain.events import Undecodable, read_event, write_event
+from domain.events import read_event, write_event
 from domain.outcomes import Outcome
 from domain.refusals import Refused
+from domain.undecodable import Undecodable
 from tests.domain.specification import COMMAND_TYPES, NOW, created, envelope, given, read, recorded
 
 SECRET = "Zaphod"

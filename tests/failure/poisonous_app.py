@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import agents.folding
-from domain.event_data import NameUpdated
+from domain.event_data.identity import NameUpdated
 from domain.events import Event
 from domain.evolve import apply
 from domain.person import Person

@@ -1,26 +1,28 @@
 """Decides on adding, updating and removing components."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from pydantic import JsonValue, ValidationError
 
 from domain.canonical import encode, plain_members
-from domain.command_data import AddComponent, RemoveComponent, UpdateComponent
+from domain.command_data.base import CommandData
+from domain.command_data.component import AddComponent, RemoveComponent, UpdateComponent
 from domain.commands import Command
 from domain.components.base import ComponentData
 from domain.components.catalogue import COMPONENT_TYPES, members
 from domain.components.instance import MAX_COMPONENTS, MAX_DATA_BYTES, Component, Provenance
-from domain.event_data import (
+from domain.decisions.base import Decision, Payloads
+from domain.event_data.component import (
     ComponentAdded,
     ComponentPrimaryChanged,
     ComponentRemoved,
     ComponentUpdated,
-    EventData,
 )
 from domain.fields import broken_rule
 from domain.ids import derive
 from domain.person import Person
 from domain.refusals import Refused
-
-Payloads = tuple[EventData, ...]
 
 
 def add(command: Command, data: AddComponent, person: Person) -> Payloads:
@@ -120,3 +122,10 @@ def _difference(result: ComponentData, before: dict[str, JsonValue]) -> dict[str
     changes = {name: value for name, value in after.items() if value != before.get(name)}
     cleared = (name for name in type(result).model_fields if name in before and name not in after)
     return {**changes, **dict.fromkeys(cleared)}
+
+
+DECISIONS: Final[Mapping[type[CommandData], Decision]] = {
+    AddComponent: add,
+    UpdateComponent: update,
+    RemoveComponent: remove,
+}

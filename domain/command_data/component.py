@@ -1,27 +1,17 @@
-"""Payloads of the commands. Everything a client sends is checked here, once."""
+"""Commands on the components of a person."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    JsonValue,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails
 
 from domain.canonical import encode
+from domain.command_data.base import CommandData, CommandSpec
 from domain.components.base import ComponentData
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.components.instance import MAX_CUSTOM_FIELD_BYTES, MAX_DATA_BYTES
 from domain.ids import Uuid, is_person_id
-from domain.model import Frozen
-from domain.times import Day
-from domain.values.person_name import PersonName
-from domain.values.rules import Flag, Reason, ShortText, Tags, broken
+from domain.values.rules import Flag, Tags, broken
 
 
 def _known_type(component_type: str) -> str:
@@ -45,59 +35,6 @@ def _small(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
 ComponentType = Annotated[str, AfterValidator(_known_type)]
 ComponentId = Annotated[Uuid, AfterValidator(_usable)]
 CustomFields = Annotated[dict[str, JsonValue], AfterValidator(_small)]
-
-
-class CommandData(Frozen):
-    """What a command asks for beyond its envelope."""
-
-
-class CreatePerson(CommandData):
-    """Create a person, Active at once or Draft with an onboarding run."""
-
-    name: PersonName
-    source: ShortText
-    source_system: ShortText | None = None
-    import_id: ShortText | None = None
-    birth_date: Day | None = None
-    onboarding: Flag = False
-
-
-class UpdatePerson(CommandData):
-    """Change the name, or add the birth date."""
-
-    name: PersonName | None = None
-    birth_date: Day | None = None
-    change_reason: Reason | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if self.name is None and self.birth_date is None:
-            raise broken("name_or_birth_date")
-        return self
-
-
-class SuspendPerson(CommandData):
-    """Hide the person until reactivation."""
-
-    reason: Reason
-
-
-class ReactivatePerson(CommandData):
-    """End a suspension."""
-
-    reason: Reason
-
-
-class ArchivePerson(CommandData):
-    """Archive the person for good."""
-
-    reason: Reason
-
-
-class RecordDeath(CommandData):
-    """Record the death of the person."""
-
-    date_of_death: Day
 
 
 class AddComponent(CommandData):
@@ -159,3 +96,10 @@ def _refuse_derived(model: type[ComponentData], fields: dict[str, Any]) -> None:
 def _broken_field(name: str, rule: str) -> ValidationError:
     details = InitErrorDetails(type=broken(rule), loc=(name,), input=None)
     return ValidationError.from_exception_data(name, [details])
+
+
+COMMANDS: Final = (
+    CommandSpec("component.add", AddComponent),
+    CommandSpec("component.update", UpdateComponent),
+    CommandSpec("component.remove", RemoveComponent),
+)

@@ -1,0 +1,1 @@
+"""Payloads of the events in their current versions, one module per family. Personal fields may read as Redacted."""

@@ -1,0 +1,65 @@
+"""Events of the components of a person."""
+
+from typing import Any, Final
+
+from pydantic import Field, JsonValue, ValidationInfo, field_validator
+
+from domain.components.base import ComponentData
+from domain.components.catalogue import RawData, stored_data
+from domain.components.instance import Provenance
+from domain.event_data.base import EventData, EventSpec
+from domain.ids import Uuid
+from domain.personal import OfComponent, Redacted
+from domain.values.rules import Flag
+
+
+class ComponentAdded(EventData):
+    """A component was added."""
+
+    component_id: Uuid
+    component_type: str
+    component_data: OfComponent[ComponentData | RawData]
+    is_primary: Flag = False
+    is_verified: Flag = False
+    tags: OfComponent[tuple[str, ...]] = ()
+    custom_fields: OfComponent[dict[str, JsonValue]] = Field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    @field_validator("component_data", mode="plain")
+    @classmethod
+    def _typed(cls, value: Any, info: ValidationInfo) -> ComponentData | RawData | Redacted:
+        if not isinstance(value, dict | ComponentData | Redacted):
+            raise ValueError("component data is an object")
+        return stored_data(info.data.get("component_type", ""), value)
+
+
+class ComponentUpdated(EventData):
+    """Top-level fields of a component changed; null clears a field."""
+
+    component_id: Uuid
+    component_type: str | None = None
+    changes: OfComponent[dict[str, JsonValue]]
+    verification_reset: Flag = False
+
+
+class ComponentRemoved(EventData):
+    """A component was removed, or all of a type when no id is given."""
+
+    component_id: Uuid | None = None
+    component_type: str
+
+
+class ComponentPrimaryChanged(EventData):
+    """Another component of the type is the primary one now."""
+
+    component_id: Uuid
+    component_type: str
+    previous_component_id: Uuid | None = None
+
+
+EVENTS: Final[tuple[EventSpec, ...]] = (
+    EventSpec("person.component_added", 3, "component", "added", ComponentAdded),
+    EventSpec("person.component_updated", 2, "component", "updated", ComponentUpdated),
+    EventSpec("person.component_removed", 2, "component", "removed", ComponentRemoved),
+    EventSpec("person.component_primary_changed", 1, "component", "primary_changed", ComponentPrimaryChanged),
+)
