@@ -9,28 +9,28 @@ import orjson
 from pydantic import BaseModel, Field
 
 from domain.components.instance import Component
-from domain.ids import Uuid
 from domain.model import Frozen
 from domain.onboarding import Onboarding
 from domain.personal import OfIdentity, Redacted
+from domain.relations import AssignedAgent, AssignedLocation, HeldEmployment, LinkedIdentity
+from domain.standing import Consent, ConsentType, ErasurePending, ExportState, LegalHold, QualityFlag
 from domain.status import Column, Status
 from domain.times import Day, Instant
+from domain.values.attribute import Attribute
 from domain.values.person_name import PersonName
+from domain.values.person_title import PersonTitle
 
 RECENT_COMMANDS: Final = 64
 RecentCommand = tuple[str, int, int]
 """A command whose events are in the log: its id, the sequence of its first event, their number."""
 
 
-class ErasurePending(Frozen):
-    """Erasure was asked for and takes place after the grace period."""
-
-    request_id: Uuid
-    not_before: Instant
-
-
 class Person(Frozen):
-    """One person. Maps are replaced, never changed in place."""
+    """One person. Maps are replaced, never changed in place.
+
+    Keys of `identities`, `employments`, `agents`, `titles`, `attributes`, `quality`, `exports` and `holds` are their ids, those of
+    `locations` come from `relations.location_key`; `notifications` holds ``<template>/<key>``.
+    """
 
     person_id: str
     version: int = 0
@@ -44,9 +44,21 @@ class Person(Frozen):
     birth_date: OfIdentity[Day] | None = None
     date_of_death: OfIdentity[Day] | None = None
     merged_into: str | None = None
+    absorbed: frozenset[str] = frozenset()
     components: dict[str, Component] = Field(default_factory=dict)
     retired_components: frozenset[str] = frozenset()
+    identities: dict[str, LinkedIdentity] = Field(default_factory=dict)
+    locations: dict[str, AssignedLocation] = Field(default_factory=dict)
+    employments: dict[str, HeldEmployment] = Field(default_factory=dict)
+    agents: dict[str, AssignedAgent] = Field(default_factory=dict)
+    titles: dict[str, PersonTitle] = Field(default_factory=dict)
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    consents: dict[ConsentType, Consent] = Field(default_factory=dict)
     onboarding: Onboarding | None = None
+    notifications: frozenset[str] = frozenset()
+    quality: dict[str, QualityFlag] = Field(default_factory=dict)
+    exports: dict[str, ExportState] = Field(default_factory=dict)
+    holds: dict[str, LegalHold] = Field(default_factory=dict)
     erasure: ErasurePending | Literal["Erased"] | None = None
     last_activity_at: Instant | None = None
     inactivity_reported: int = 0
@@ -100,6 +112,9 @@ _DUMP_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 def _members(value: object) -> object:
     if isinstance(value, Redacted):
         return {"$redacted": value.group}
+    if isinstance(value, Person):
+        # What is empty, zero or absent is what a new person has.
+        return {name: member for name, member in value.__dict__.items() if member}
     if isinstance(value, BaseModel):
         return {name: member for name, member in value.__dict__.items() if member is not None}
     if isinstance(value, frozenset):

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from domain.commands import Command, read_command
+from domain.commands import COMMANDS, Command, read_command
 from domain.components.base import ComponentData
 from domain.decide import decide
 from domain.event_catalogue import SPEC_OF
@@ -31,17 +31,7 @@ GRACE = "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f61"
 ADA_LOVELACE = PersonName(given_names=("Ada",), family_names=("Lovelace",))
 ADA_NAME = {"given_names": ["Ada"], "family_names": ["Lovelace"]}
 
-COMMAND_TYPES = {
-    "CreatePerson": "person.commands.create",
-    "UpdatePerson": "person.commands.update",
-    "SuspendPerson": "person.commands.lifecycle.suspend",
-    "ReactivatePerson": "person.commands.lifecycle.reactivate",
-    "ArchivePerson": "person.commands.lifecycle.archive",
-    "RecordDeath": "person.commands.lifecycle.record_death",
-    "AddComponent": "person.commands.component.add",
-    "UpdateComponent": "person.commands.component.update",
-    "RemoveComponent": "person.commands.component.remove",
-}
+COMMAND_TYPES = {spec.name: spec.type for spec in COMMANDS.values()}
 
 
 def uuid(text: str) -> str:

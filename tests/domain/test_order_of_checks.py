@@ -8,8 +8,8 @@ import pytest
 from domain.decide import AlreadyRecorded, decide
 from domain.event_data.lifecycle import PersonArchived, PersonMerged, PersonSuspended
 from domain.evolve import apply
-from domain.person import ErasurePending
 from domain.refusals import Refused
+from domain.standing import ErasurePending
 from tests.domain.specification import ADA, GRACE, command, created, envelope, given, past_of, read, recorded, uuid
 
 PENDING = ErasurePending(request_id=GRACE, not_before=datetime(2026, 2, 1, tzinfo=UTC))

@@ -10,8 +10,9 @@ from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged,
 from domain.event_data.identity import BirthDateSet, NameUpdated
 from domain.event_data.lifecycle import PersonActivated, PersonSuspended
 from domain.evolve import SequenceGap, apply, evolve
-from domain.person import ErasurePending, Person, dump_state, load_state
+from domain.person import Person, dump_state, load_state
 from domain.personal import Redacted
+from domain.standing import ErasurePending
 from tests.domain.specification import ADA, ADA_LOVELACE, GRACE, created, given, past_of, person_after, recorded, uuid
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)

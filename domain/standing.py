@@ -1,0 +1,39 @@
+"""What is agreed and pending about a person's data: consents, exports, legal holds, erasure, quality flags."""
+
+from typing import Literal
+
+from domain.ids import Uuid
+from domain.model import Frozen
+from domain.times import Day, Instant
+
+ConsentType = Literal["analytics", "marketing", "third_party_sharing", "profiling"]
+ExportState = Literal["Pending", "Ready"]
+LegalBasis = Literal["DataSubjectRequest", "ConsentWithdrawn", "RetentionExpired", "LegalObligation"]
+
+
+class Consent(Frozen):
+    """The last decision about one type of consent."""
+
+    granted: bool
+    terms_version: str
+    at: Instant
+
+
+class LegalHold(Frozen):
+    """Forbids erasure while it is open."""
+
+    until: Day | None = None
+
+
+class QualityFlag(Frozen):
+    """Something that somebody should look at."""
+
+    flag: str
+    component_id: str | None = None
+
+
+class ErasurePending(Frozen):
+    """Erasure was asked for and takes place after the grace period."""
+
+    request_id: Uuid
+    not_before: Instant
