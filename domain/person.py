@@ -6,14 +6,15 @@ A state is never validated: it was built from events, and reading it back only r
 from typing import Final, Literal
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from domain.components.instance import Component
 from domain.model import Frozen
 from domain.onboarding import Onboarding
-from domain.personal import OfIdentity, Redacted
+from domain.personal import OfIdentity
 from domain.relations import AssignedAgent, AssignedLocation, HeldEmployment, LinkedIdentity
 from domain.standing import Consent, ConsentType, ErasurePending, ExportState, LegalHold, QualityFlag
+from domain.state_json import dump
 from domain.status import Column, Status
 from domain.times import Day, Instant
 from domain.values.attribute import Attribute
@@ -97,26 +98,10 @@ class Person(Frozen):
 
 
 def dump_state(person: Person) -> bytes:
-    """Compact JSON of a state: sorted, nothing that is absent. Equal states give equal bytes."""
-    return orjson.dumps(person, default=_members, option=_DUMP_OPTIONS)
+    """Compact JSON of a state. What is empty, zero or absent is what a new person has, and is left out."""
+    return dump({name: member for name, member in person.__dict__.items() if member})
 
 
 def load_state(raw: bytes) -> Person:
     """Inverse of `dump_state`."""
     return Person.restore(orjson.loads(raw))
-
-
-_DUMP_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
-
-
-def _members(value: object) -> object:
-    if isinstance(value, Redacted):
-        return {"$redacted": value.group}
-    if isinstance(value, Person):
-        # What is empty, zero or absent is what a new person has.
-        return {name: member for name, member in value.__dict__.items() if member}
-    if isinstance(value, BaseModel):
-        return {name: member for name, member in value.__dict__.items() if member is not None}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    raise TypeError(f"{type(value).__name__} is no part of a state")

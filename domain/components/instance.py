@@ -9,6 +9,7 @@ from domain.components.catalogue import RawData, stored_data
 from domain.ids import Uuid
 from domain.model import Frozen
 from domain.personal import Redacted
+from domain.state_json import DumpedOnce
 from domain.times import Instant
 
 MAX_COMPONENTS: Final = 500
@@ -25,7 +26,7 @@ class Provenance(Frozen):
     derived_from: Uuid | None = None
 
 
-class Component(Frozen):
+class Component(DumpedOnce):
     """One component instance, as a state holds it."""
 
     component_id: str

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ModelWrapValidatorHandler, ValidationInfo, model_validator
 
-from domain.model import Frozen, is_stored
+from domain.model import is_stored
+from domain.state_json import DumpedOnce
 from domain.values.name_parsing import parse_name
 from domain.values.rules import broken, on_entry
 
@@ -40,7 +41,7 @@ Part = Annotated[str, on_entry(_part)]
 Parts = Annotated[tuple[str, ...], on_entry(_parts)]
 
 
-class PersonName(Frozen):
+class PersonName(DumpedOnce):
     """A name in parts. Two names are equal when all parts are."""
 
     given_names: Parts = ()
