@@ -15,12 +15,20 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from agents.admit_command import command_router
+from agents.announce_changes import AnnounceChanges
 from agents.decide_person import DecidePerson
 from agents.expire_outcomes import ExpireOutcomes
+from agents.feed_index import FeedIndex
 from agents.fold_persons import FoldPersons
+from agents.mark_position import MarkPosition
 from agents.park_poison import ParkPoison
+from agents.project_network import ProjectNetwork
+from agents.project_search import ProjectSearch
+from agents.project_skills import ProjectSkills
+from agents.project_statistics import ProjectStatistics
 from agents.project_summary import ProjectSummary
 from agents.project_timeline import ProjectTimeline
+from agents.project_views import ProjectViews
 from agents.quarantine import Quarantine
 from agents.reading import EventLog
 from agents.redrive import Redriver
@@ -47,21 +55,37 @@ from lanes.recovery import RecoverySettings
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
-from queries.metrics import WorkerMetrics, of_dead_letters, of_lanes, of_recovery, of_routes, of_tables
+from queries.index.feed import IndexFeed
+from queries.metrics import (
+    WorkerMetrics,
+    of_dead_letters,
+    of_lanes,
+    of_recovery,
+    of_routes,
+    of_subscriptions,
+    of_tables,
+)
+from queries.models import PERSON_MODELS
 from queries.operations import Operations
 from queries.pages import add_pages
 from queries.service import QueryService
+from queries.subscriptions.messages import FOLLOWED
 from queries.tables_of_worker import WorkerTables
-from tables import outcomes, persons, quarantine, summary, timeline
+from tables import network, outcomes, persons, quarantine, search, skills, statistics, summary, timeline, views
+from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions
 from tables.quarantine import QuarantineTable
+from tables.search import SearchTable
+from tables.skills import SkillsTable
+from tables.statistics import StatisticsTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
+from tables.views import ViewsTable
 
 COMMANDS_PER_CYCLE = 250
-"""A command emits at most three events, so a cycle of one person's commands fits one atomic batch."""
+"""Bounds how long the first command of a cycle waits for the last one: most emit one to three events, so a cycle fits one atomic batch."""
 
 
 class PersonApp(LaneApp):
@@ -135,14 +159,22 @@ class PersonApp(LaneApp):
         )
         self._trimming: Trimming | None = None
         self._log = EventLog(self.nc)
+        positions = AppliedPositions()
+        self.index = IndexFeed(settings.data_dir / "index", positions)
         self.worker_tables = WorkerTables(
             partitions=settings.partitions,
             persons=PersonsTable(self._table(persons.NAME, persons.__doc__), settings.cached_persons),
             summary=SummaryTable(self._table(summary.NAME, summary.__doc__)),
+            search=SearchTable(self._table(search.NAME, search.__doc__)),
+            skills=SkillsTable(self._table(skills.NAME, skills.__doc__)),
+            network=NetworkTable(self._table(network.NAME, network.__doc__)),
+            views=ViewsTable(self._table(views.NAME, views.__doc__)),
             timeline=TimelineTable(self._table(timeline.NAME, timeline.__doc__)),
+            statistics=StatisticsTable(self._table(statistics.NAME, statistics.__doc__)),
             outcomes=OutcomesTable(self._table(outcomes.NAME, outcomes.__doc__)),
             quarantine=QuarantineTable(self._table(quarantine.NAME, quarantine.__doc__)),
-            positions=AppliedPositions(),
+            positions=positions,
+            index=self.index,
             log=self._log,
             owned=lambda: self.lanes.partitions,
         )
@@ -157,6 +189,7 @@ class PersonApp(LaneApp):
             of_dead_letters(self._letters.stored),
             of_routes(self.routes.report),
             of_recovery(lambda: self.tables.recovery.status()),
+            of_subscriptions(self.queries.subscriptions),
         ):
             self.metrics.add(source)
         add_pages(self, self.nc, self.worker_tables, self.metrics)
@@ -189,6 +222,7 @@ class PersonApp(LaneApp):
         await self.routes.stop()
         await super().on_stop()
         await asyncio.gather(self.queries.stop(), self._reports.stop())
+        await self.index.stop()
         if self.nc.is_connected:
             # Outcomes that were published last leave before the connection does.
             with contextlib.suppress(NatsError):
@@ -220,7 +254,19 @@ class PersonApp(LaneApp):
                 tables.persons, tables.positions, self._log, self._letters, wards, max_state_bytes=max_row_bytes
             ),
             ProjectSummary(tables.summary, wards, max_row_bytes=max_row_bytes),
+            ProjectSearch(tables.search, wards, max_row_bytes=max_row_bytes),
+            ProjectSkills(tables.skills, wards, max_row_bytes=max_row_bytes),
+            ProjectNetwork(tables.network, wards, max_row_bytes=max_row_bytes),
+            ProjectViews(tables.views, wards, max_row_bytes=max_row_bytes),
             ProjectTimeline(tables.timeline, self._log, wards, max_row_bytes=max_row_bytes),
+            ProjectStatistics(tables.statistics, self._log, wards),
+            # Before the position moves: whoever reads at it has been told of the changes up to it.
+            AnnounceChanges([PERSON_MODELS[model](tables).table for model in FOLLOWED], tables.changes),
+            FeedIndex(
+                [tables.search.table, tables.skills.table, tables.network.table, tables.views.table], self.index.take
+            ),
+            # Behind all that write rows.
+            MarkPosition(tables.on_events(), tables.positions),
             # Behind all that may park somebody.
             ParkPoison(tables.quarantine, self._letters),
         ]
@@ -267,6 +313,7 @@ class PersonApp(LaneApp):
             self.worker_tables.load_position(partition)
             self.worker_tables.quarantine.load(partition)
         await self._partitions_stopping(frozenset(range(self.settings.partitions)) - partitions)
+        await self.index.own(partitions, self.worker_tables.on_events())
         await asyncio.gather(self.queries.own(partitions), self.operations.own(partitions))
         if 0 in partitions:
             self._trimming = self._command_trimming()
@@ -278,6 +325,7 @@ class PersonApp(LaneApp):
         if trimming is not None:
             await trimming.stop()
         await asyncio.gather(self.routes.disown(), self.queries.disown(partitions), self.operations.disown(partitions))
+        await self.index.disown(partitions)
 
     def _command_trimming(self) -> Trimming:
         return Trimming(

@@ -2,14 +2,15 @@
 
 Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
 announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event,
-also when a worker that was paused goes on with it after another one has taken over. A person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
+also when a worker that was paused goes on with it after another one has taken over. What a decision has to know of another person is
+read from JetStream each time the decision is taken. A person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 
 from nats.aio.client import Client
@@ -19,8 +20,9 @@ from agents.fold_persons import FoldPersons
 from agents.folding import newest
 from agents.reading import EventLog, dead_letter
 from agents.replies import REPLY_TO, announce
+from agents.resolving import PersonResolver, UnresolvedError
 from bridge import headers
-from bridge.append import EntityAppend, EventMessage, append_each
+from bridge.append import MAX_BATCH, EntityAppend, EventMessage, append_each
 from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
 from domain.commands import Command, command_address, content_digest, read_command
@@ -47,9 +49,11 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 4
 """A decision and three more after a lost append race (domain.md 5.4)."""
 
+FEW_PARTS = 16
+"""Components and attributes of at most 80 KiB each that fit any row without measuring."""
 
-FEW_COMPONENTS = 16
-"""Components of at most 80 KiB each that fit any row without measuring."""
+FEW_LINKS = 1000
+"""Links, titles, flags and ids of at most a few hundred bytes each that do, too."""
 
 
 @dataclass
@@ -60,6 +64,8 @@ class Pending:
     command_id: str
     digest: str
     command: Command | None = None
+    unresolved: bool = False
+    """What it has to know of another person cannot be read."""
     events: Sequence[Event] = ()
     outcome: Outcome | None = None
 
@@ -70,6 +76,8 @@ class PersonWork:
 
     row: PersonRow
     commands: list[Pending] = field(default_factory=list)
+    deferred: list[Pending] = field(default_factory=list)
+    """The last of the commands, not decided yet: their events would not fit the atomic batch of those before."""
     outdated: bool = False
     """An append was refused: somebody knew more."""
 
@@ -109,6 +117,7 @@ class DecidePerson(LaneAgent):
         self._quarantine = quarantine
         self._ownership = ownership
         self._max_state_bytes = max_state_bytes
+        self._resolver = PersonResolver(log)
         self._appended = RecentPersons(remembered)
 
     async def process(self, batch: Batch) -> None:
@@ -176,6 +185,12 @@ class DecidePerson(LaneAgent):
         return appended if appended is not None and appended.person.version > folded.person.version else folded
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
+        while work:
+            await self._append_batch(partition, work)
+            work = [PersonWork(one.row, one.deferred) for one in work if one.deferred]
+
+    async def _append_batch(self, partition: int, work: list[PersonWork]) -> None:
+        """Decide and append as many commands of each person as fit one atomic batch; the others stay deferred."""
         for _ in range(MAX_ATTEMPTS):
             # All end before an error goes on: none may write behind the back of the cycle that comes again.
             decided = await asyncio.gather(*(self._decide(partition, one) for one in work), return_exceptions=True)
@@ -192,6 +207,7 @@ class DecidePerson(LaneAgent):
                 return
             for one in lost:
                 one.outdated = True
+                one.deferred = []
                 for pending in one.commands:
                     pending.events, pending.outcome = (), Outcome.failed("conflict", command_id=pending.command_id)
             work = lost
@@ -203,17 +219,21 @@ class DecidePerson(LaneAgent):
 
         What was read newly may come from another worker that owns the partition by now, and it may have refused these commands on a
         state in between, which leaves nothing in the stream. Deciding again is safe only for who still owned the partition after reading.
+        The same holds for what was read about other persons.
         """
         try:
             if work.outdated:
                 work.row = await self._reread(partition, work.row)
+            resolved = await self._resolve(work)
+            if work.outdated or resolved:
                 await self._prove_ownership(partition)
             decided = _decide_all(work, self._max_state_bytes)
             if any(pending.outcome is not None for pending in work.commands):
                 row = await self._reread(partition, work.row)
                 if row is not work.row:
-                    await self._prove_ownership(partition)
                     work.row = row
+                    await self._resolve(work)
+                    await self._prove_ownership(partition)
                     decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
                 pending.outcome = await self._recorded_outcome(partition, work.row, pending)
@@ -221,12 +241,14 @@ class DecidePerson(LaneAgent):
             raise
         except UnknownStateError:
             # fold_persons meets the same event and parks the person; an operator hears of it there.
+            work.deferred = []
             for pending in work.commands:
                 pending.events, pending.outcome = (), _in_quarantine(pending, work.row.person.person_id)
             return work.row, []
         except Exception as error:
             # A defect: this person's commands fail, the neighbours go on.
             logger.error("the commands of a person could not be decided: %s", stack_of(error))
+            work.deferred = []
             for pending in work.commands:
                 await dead_letter(self._letters, self.name, pending.record, "handler_failed", type(error).__name__)
                 pending.events, pending.outcome = (), Outcome.failed("internal_error", command_id=pending.command_id)
@@ -235,6 +257,7 @@ class DecidePerson(LaneAgent):
 
     def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
         self._appended.put(partition, row)
+        one.row = row
         stream_sequence = row.stream_sequence - sum(len(pending.events) for pending in one.commands)
         for pending in one.commands:
             stream_sequence += len(pending.events)
@@ -246,6 +269,18 @@ class DecidePerson(LaneAgent):
                     pending.events,
                     Position(stream_sequence=stream_sequence, partition=partition),
                 )
+
+    async def _resolve(self, work: PersonWork) -> bool:
+        """Look up what commands have to know of other persons; tells whether any has to."""
+        needing = [one for one in work.commands if one.command is not None and self._resolver.is_needed(one.command)]
+        for pending in needing:
+            assert pending.command is not None
+            try:
+                pending.command = await self._resolver.resolve(pending.command)
+                pending.unresolved = False
+            except UnresolvedError:
+                pending.unresolved = True
+        return bool(needing)
 
     async def _reread(self, partition: int, row: PersonRow) -> PersonRow:
         discarded = self._quarantine.read(partition, FoldPersons.name, row.person.person_id).discarded
@@ -312,38 +347,75 @@ def _in_quarantine(pending: Pending, person_id: str) -> Outcome:
     )
 
 
+def _unresolved(pending: Pending, person_id: str) -> Outcome:
+    return Outcome.failed(
+        "unavailable",
+        command_id=pending.command_id,
+        person_id=person_id,
+        reason="an event of the other person cannot be read",
+    )
+
+
 def _read(record: Record) -> Command:
     subject, _ = headers.source(record.headers)
     return read_command(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
 
 
 def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list[Pending]]:
-    """Decide a person's commands one after the other; returns the state behind them and those that were recorded before."""
+    """Decide a person's commands one after the other, as many as fit one atomic batch; the others are deferred.
+
+    Returns the state behind them and those that were recorded before.
+    """
     person = work.row.person
     recorded = []
-    for pending in work.commands:
+    work.deferred = []
+    size = 0
+    for number, pending in enumerate(work.commands):
         assert pending.command is not None
         pending.events, pending.outcome = (), None
+        if pending.unresolved:
+            pending.outcome = _unresolved(pending, person.person_id)
+            continue
         try:
-            pending.events, person = _decide_one(pending.command, person, max_state_bytes)
+            events, after = _decide_one(pending.command, person, max_state_bytes)
         except Refused as refused:
             pending.outcome = Outcome.refused(
                 refused, command_id=pending.command_id, person_id=person.person_id, version=person.version
             )
+            continue
         except AlreadyRecorded:
             recorded.append(pending)
+            continue
+        if size + len(events) > MAX_BATCH:
+            work.deferred = work.commands[number:]
+            for one in work.deferred:
+                one.events, one.outcome = (), None
+            break
+        size += len(events)
+        pending.events, person = events, after
     return PersonRow(person, work.row.stream_sequence), recorded
 
 
 def _decide_one(command: Command, person: Person, max_state_bytes: int) -> tuple[Sequence[Event], Person]:
     """The events of a command and the state behind them; a state that no table row could hold is refused."""
     events = decide(command, person)
+    if len(events) > MAX_BATCH:
+        raise Refused("component_limit", "the decision has more events than can be stored at once", limit=MAX_BATCH)
     for event in events:
         person = apply(person, event)
     # Measured only where a command brings much: a state grows by little more than its commands.
-    if len(person.components) > FEW_COMPONENTS and len(dump_state(person)) > max_state_bytes:
+    if _may_be_large(person) and len(dump_state(person)) > max_state_bytes:
         raise Refused("component_limit", field="data", rule=f"a person holds at most {max_state_bytes} bytes")
     return events, person
+
+
+def _may_be_large(person: Person) -> bool:
+    """Whether a state has so many parts that their number alone does not tell that it fits a row."""
+    links: tuple[Sized, ...] = (
+        *(person.identities, person.locations, person.employments, person.agents, person.titles, person.quality),
+        *(person.exports, person.holds, person.notifications, person.retired_components, person.absorbed),
+    )
+    return len(person.components) + len(person.attributes) > FEW_PARTS or sum(map(len, links)) > FEW_LINKS
 
 
 def _entity(work: PersonWork) -> EntityAppend:

@@ -16,8 +16,7 @@ from bridge.dead_letters import DeadLetters
 from domain.evolve import SequenceGap
 from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
-from tables import persons, position
-from tables import quarantine as quarantine_table
+from tables import persons
 from tables.persons import PersonRow, PersonsTable
 from tables.position import AppliedPositions
 
@@ -39,14 +38,18 @@ class Fold(NamedTuple):
 
 
 class FoldedPerson(NamedTuple):
-    """A person that a cycle touched: its row now, and the steps to it; no steps when all its events were duplicates or wait."""
+    """A person that a cycle touched: its row now, the steps to it, and its row before the cycle.
+
+    There are no steps when all its events were duplicates or wait.
+    """
 
     row: PersonRow
     steps: Sequence[Step]
+    before: PersonRow
 
 
 class FoldPersons(LaneAgent):
-    """Folds events into the state of each person and remembers how far the partition is applied."""
+    """Folds events into the state of each person and tells readers how far the partition is applied."""
 
     name = "fold_persons"
 
@@ -80,17 +83,12 @@ class FoldPersons(LaneAgent):
             before = self._table.read(batch.partition, person_id)
             fold = await self._fold(ward, before, ward.admit(person_id, arrivals))
             steps = self._stage(view, ward, fold)
-            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps)
-        if events.last_stream_sequence > self._positions.applied(batch.partition):
-            # In every model of the lane: after a crash between two of them the slower one tells how far all are.
-            for of_table in batch.views():
-                if of_table.table.name != quarantine_table.NAME:
-                    position.stage(of_table, events.last_stream_sequence)
+            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps, before)
 
     async def committed(self, batch: Batch) -> None:
         """Keep the new states decoded and let readers of their own writes go on."""
-        for row, _ in folded_persons(batch).values():
-            self._table.remember(batch.partition, row)
+        for one in folded_persons(batch).values():
+            self._table.remember(batch.partition, one.row)
         self._positions.advance(batch.partition, decoded(batch).last_stream_sequence)
 
     def forget(self, partition: int) -> None:

@@ -19,9 +19,12 @@ def folded(row: PersonRow, arrival: Arrival) -> PersonRow:
     if arrival.stream_sequence <= row.stream_sequence:
         return row
     if arrival.discarded is not None:
-        return PersonRow(_passed(row.person, arrival.discarded), arrival.stream_sequence)
-    person = apply(row.person, arrival.read())
-    return row if person is row.person else PersonRow(person, arrival.stream_sequence)
+        person = _passed(row.person, arrival.discarded)
+    else:
+        person = apply(row.person, arrival.read())
+        if person is row.person:
+            return row
+    return PersonRow(person, arrival.stream_sequence, row.chain.link(arrival.record.value))
 
 
 async def newest(log: EventLog, row: PersonRow, discarded: Sequence[Discarded]) -> PersonRow:

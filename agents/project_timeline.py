@@ -1,23 +1,27 @@
 """Agent project_timeline: each event as one entry of table `timeline` (domain.md 16.6).
 
 Guarantee: entries of a person have no holes but those that an operator made by discarding an event; a missing predecessor is read
-from JetStream before an entry is added."""
+from JetStream before an entry is added. Once a person is erased none of its entries has details."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from agents.containment import is_transient
+from agents.fold_persons import folded_persons
 from agents.quarantine import Quarantine, Ward
 from agents.reading import Arrival, EventLog, decoded, marked
+from domain.event_data.privacy import PersonErased
 from domain.events import Event
 from domain.evolve import SequenceGap
-from domain.views.timeline import timeline_entry
 from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
 from tables import timeline
 from tables.timeline import TimelineTable
+
+PERSONS_REMEMBERED = 50_000
+"""Persons of a partition whose last entry is remembered, so that the next one is added without asking the table."""
 
 
 class ProjectTimeline(LaneAgent):
@@ -31,53 +35,99 @@ class ProjectTimeline(LaneAgent):
         self._log = log
         self._quarantine = quarantine
         self._max_row_bytes = max_row_bytes
+        self._last: dict[int, OrderedDict[str, int]] = {}
 
     async def process(self, batch: Batch) -> None:
         """Stage the entries of a cycle."""
         view = batch.view(self._table.table)
         ward = self._quarantine.ward(batch, self.name)
+        last = self._last.setdefault(batch.partition, OrderedDict())
+        added = _added(batch)
+        persons = folded_persons(batch)
         for person_id, arrivals in decoded(batch).by_person.items():
-            await self._add_all(view, ward, person_id, ward.admit(person_id, arrivals))
+            adding = Adding(view, ward, person_id, last.get(person_id, 0), self._max_row_bytes)
+            adding.erased = persons[person_id].row.person.is_erased
+            await self._add_all(adding, ward.admit(person_id, arrivals))
+            if adding.last:
+                added[person_id] = adding.last
 
-    async def _add_all(self, view: TableView, ward: Ward, person_id: str, arrivals: Sequence[Arrival]) -> None:
+    async def committed(self, batch: Batch) -> None:
+        """Remember which entry of each person is the last."""
+        last = self._last.setdefault(batch.partition, OrderedDict())
+        for person_id, sequence in _added(batch).items():
+            last[person_id] = sequence
+            last.move_to_end(person_id)
+        while len(last) > PERSONS_REMEMBERED:
+            last.popitem(last=False)
+
+    def forget(self, partition: int) -> None:
+        """Drop what is remembered; the table tells it again."""
+        self._last.pop(partition, None)
+
+    async def _add_all(self, adding: Adding, arrivals: Sequence[Arrival]) -> None:
         waiting = deque(arrivals)
         healed = False
         while waiting:
             try:
-                self._add(view, ward, waiting[0])
+                adding.add(waiting[0])
             except Exception as error:
                 if is_transient(error):
                     raise
                 if healed or not isinstance(error, SequenceGap):
-                    ward.park(person_id, list(waiting), error)
+                    adding.ward.park(adding.person_id, list(waiting), error)
                     return
                 healed = True
-                waiting.extendleft(reversed(await self._missing(view, ward, person_id, waiting[0])))
+                waiting.extendleft(reversed(await self._missing(adding, waiting[0])))
             else:
                 waiting.popleft()
 
-    def _add(self, view: TableView, ward: Ward, arrival: Arrival) -> None:
+    async def _missing(self, adding: Adding, before: Arrival) -> Sequence[Arrival]:
+        """What the stream holds before an event and the table does not."""
+        found: list[Arrival] = []
+        async for arrival in self._log.arrivals(adding.person_id):
+            if arrival.stream_sequence >= before.stream_sequence:
+                break
+            if arrival.event is None or not timeline.holds(adding.view, adding.person_id, arrival.event.sequence):
+                found.append(arrival)
+        return marked(found, adding.ward.discarded(adding.person_id))
+
+
+class Adding:
+    """The entries of one person in one cycle. `last` is the sequence up to which entries are known to be there, 0 when nothing is known."""
+
+    def __init__(self, view: TableView, ward: Ward, person_id: str, last: int, max_row_bytes: int) -> None:
+        self.view = view
+        self.ward = ward
+        self.person_id = person_id
+        self.last = last
+        self.erased = False
+        self._max_row_bytes = max_row_bytes
+
+    def add(self, arrival: Arrival) -> None:
+        """Stage the entries of an event; raises SequenceGap when the one before it is missing."""
         if arrival.discarded is not None:
             return
         event = arrival.read()
-        if timeline.holds(view, event.person_id, event.sequence):
-            return
-        if event.sequence > 1 and not self._has_predecessor(view, ward, event):
-            raise SequenceGap(event.person_id, 0, event.sequence)
-        timeline.stage(view, timeline_entry(event), arrival.stream_sequence, self._max_row_bytes)
+        sequence = event.sequence
+        if sequence != self.last + 1 or not self.last:
+            if sequence <= self.last or timeline.holds(self.view, self.person_id, sequence):
+                return
+            if sequence > 1 and not self._has_predecessor(event):
+                raise SequenceGap(self.person_id, self.last, sequence)
+        if any(type(part.data) is PersonErased for part in event.parts):
+            # Before the entry of the erasure itself: where that one is, the others have no details.
+            timeline.stage_erasure(self.view, self.person_id)
+            self.erased = True
+        timeline.stage(self.view, event, arrival.stream_sequence, self._max_row_bytes, erased=self.erased)
+        self.last = sequence
 
-    @staticmethod
-    def _has_predecessor(view: TableView, ward: Ward, event: Event) -> bool:
-        if timeline.holds(view, event.person_id, event.sequence - 1):
+    def _has_predecessor(self, event: Event) -> bool:
+        before = event.sequence - 1
+        if before == self.last or timeline.holds(self.view, event.person_id, before):
             return True
-        return any(one.version == event.sequence - 1 for one in ward.discarded(event.person_id))
+        return any(one.version == before for one in self.ward.discarded(event.person_id))
 
-    async def _missing(self, view: TableView, ward: Ward, person_id: str, before: Arrival) -> Sequence[Arrival]:
-        """What the stream holds before an event and the table does not."""
-        found: list[Arrival] = []
-        async for arrival in self._log.arrivals(person_id):
-            if arrival.stream_sequence >= before.stream_sequence:
-                break
-            if arrival.event is None or not timeline.holds(view, person_id, arrival.event.sequence):
-                found.append(arrival)
-        return marked(found, ward.discarded(person_id))
+
+def _added(batch: Batch) -> dict[str, int]:
+    """The last entry of each person that a cycle added to."""
+    return batch.once("timeline added", dict)

@@ -58,6 +58,11 @@ class Ward:
         if redrive is not None and redrive.agent == agent:
             self._open(redrive)
 
+    @property
+    def concerned(self) -> bool:
+        """Whether the agent has parked or discarded anything in this partition; if not, it gets everything as it comes."""
+        return self._concerned
+
     def admit(self, person_id: str, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
         """Those arrivals that the agent is to handle now, in order; the others wait with those that wait already."""
         if not self._concerned:

@@ -31,6 +31,8 @@ class Arrival(NamedTuple):
     error: Undecodable | None = None
     discarded: Discarded | None = None
     """An operator took it out of the way of the agent that gets it."""
+    read_back: bool = False
+    """It was read from the stream behind the order of the lane."""
 
     def read(self) -> Event:
         """The event; raises Undecodable when the bytes are none."""
@@ -110,18 +112,26 @@ class EventLog:
     async def arrivals(self, person_id: str, *, after: int = 0) -> AsyncIterator[Arrival]:
         """What the stream holds of a person above a stream sequence, as the lane would get it."""
         async for message in read.messages(self._nc, EVENTS, person_filter(person_id), after=after):
-            carried = {
-                headers.STREAM: EVENTS.encode(),
-                headers.SUBJECT: message.subject.encode(),
-                headers.SEQUENCE: str(message.stream_sequence).encode(),
-            }
-            record = Record(-1, person_id.encode(), message.data, carried, 0)
-            try:
-                event = read_event(message.data, subject=message.subject)
-            except Undecodable as error:
-                yield Arrival(message.stream_sequence, record, None, error)
-            else:
-                yield Arrival(message.stream_sequence, record, event)
+            yield _read_back(message, person_id)
+
+    async def at(self, stream_sequence: int) -> Arrival | None:
+        """What the stream holds under a stream sequence, as the lane would get it, or None."""
+        message = await read.message_at(self._nc, EVENTS, stream_sequence)
+        return None if message is None else _read_back(message, message.subject.rpartition(".")[2])
+
+
+def _read_back(message: read.StoredMessage, person_id: str) -> Arrival:
+    carried = {
+        headers.STREAM: EVENTS.encode(),
+        headers.SUBJECT: message.subject.encode(),
+        headers.SEQUENCE: str(message.stream_sequence).encode(),
+    }
+    record = Record(-1, person_id.encode(), message.data, carried, 0)
+    try:
+        event = read_event(message.data, subject=message.subject)
+    except Undecodable as error:
+        return Arrival(message.stream_sequence, record, None, error, read_back=True)
+    return Arrival(message.stream_sequence, record, event, read_back=True)
 
 
 def letter_of(agent: str, record: Record, cause: str, reason: str) -> DeadLetter:

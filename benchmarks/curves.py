@@ -84,7 +84,7 @@ def _lines(report: dict[str, Any]) -> Iterator[Line]:
             *report.get("curves", {}).get(engine.name, {}).get("runs", []),
         ]
         yield from _of(engine.label, runs, engine.name.startswith("lanes"))
-    yield from _of("main job: JetStream to seven tables", report.get("main_job", {}).get("open_loop", []), True)
+    yield from _of("main job: JetStream to all tables", report.get("main_job", {}).get("open_loop", []), True)
 
 
 def _of(label: str, runs: Sequence[dict[str, Any]], with_p99: bool) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Measures the way of an event: appended to PERSON_EVENTS (fsynced), carried to Kafka, visible in seven read models.
+"""Measures the way of an event: appended to PERSON_EVENTS (fsynced), carried to Kafka, visible in all read models.
 
 Open loop: event i is due at t0 + i / rate and latency counts from there. Catch-up: a worker that starts behind."""
 
@@ -32,8 +32,8 @@ W = TypeVar("W", bound=Worker)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class SevenTablesWorker(Worker):
-    """A worker of this system with seven read models."""
+class NotingWorker(Worker):
+    """A worker of this system as it is, which notes when its events were visible."""
 
     module = "benchmarks.engines.all_read_models"
 
@@ -48,9 +48,9 @@ class Appended:
     stream_sequence: int
 
 
-def worker(servers: Endpoints, folder: Path, app_id: str) -> SevenTablesWorker:
-    """A worker with seven read models that has not been started; its group and changelogs are named after `app_id`."""
-    return _worker(SevenTablesWorker, servers, folder, app_id)
+def worker(servers: Endpoints, folder: Path, app_id: str) -> NotingWorker:
+    """A worker that notes times and has not been started; its group and changelogs are named after `app_id`."""
+    return _worker(NotingWorker, servers, folder, app_id)
 
 
 def plain_worker(servers: Endpoints, folder: Path, app_id: str) -> Worker:
@@ -69,7 +69,7 @@ def _worker(kind: type[W], servers: Endpoints, folder: Path, app_id: str) -> W:
     )
 
 
-async def catch_up(behind: SevenTablesWorker, last: dict[int, int]) -> dict[str, Any]:
+async def catch_up(behind: NotingWorker, last: dict[int, int]) -> dict[str, Any]:
     """Start a worker and wait until all its tables hold everything up to `last` (stream sequence by partition)."""
     await asyncio.to_thread(behind.start)
     first: tuple[int, float, float] | None = None
@@ -121,7 +121,7 @@ async def append_maximum(client: PersonClient, events: int) -> float:
     return events / (time.perf_counter() - started)
 
 
-async def open_loop(client: PersonClient, running: SevenTablesWorker, rate: float, seconds: float) -> dict[str, Any]:
+async def open_loop(client: PersonClient, running: NotingWorker, rate: float, seconds: float) -> dict[str, Any]:
     """Append at a fixed rate; the worker notes when each event was visible, and some are asked for by a reader."""
     population = Population()
     total = int(rate * seconds)
@@ -187,7 +187,7 @@ async def open_loop(client: PersonClient, running: SevenTablesWorker, rate: floa
     }
 
 
-async def _stamps(running: SevenTablesWorker, awaited: set[int]) -> dict[int, tuple[int, int]]:
+async def _stamps(running: NotingWorker, awaited: set[int]) -> dict[int, tuple[int, int]]:
     """The worker's notes by stream sequence; waits until all awaited are there or the budget is over."""
     deadline = time.monotonic() + DRAIN_BUDGET_S
     while True:

@@ -147,7 +147,7 @@ class Run:
         self.report["curves"] = found
 
     async def main_job(self) -> None:
-        """JetStream to seven read models: catching up, and latency with its hops."""
+        """JetStream to all read models: catching up, and latency with its hops."""
         plan = self._plan
         found: dict[str, Any] = {}
         async with PersonClient(self._servers.nats_url) as client:
@@ -158,7 +158,7 @@ class Run:
                 found["jetstream_to_tables"] = await main_job.catch_up(first, last)
             finally:
                 _end(first)
-            _say(f"main job  JetStream to seven tables  {found['jetstream_to_tables']}")
+            _say(f"main job  JetStream to all tables  {found['jetstream_to_tables']}")
             again = []
             for number in range(plan.runs):
                 worker = main_job.worker(self._servers, self._folder / "workers", f"bench-again-{number}")
@@ -166,7 +166,7 @@ class Run:
                     again.append(await main_job.catch_up(worker, last))
                 finally:
                     _end(worker)
-                _say(f"main job  Kafka to seven tables  {again[-1]}")
+                _say(f"main job  Kafka to all tables  {again[-1]}")
             found["kafka_to_tables"] = {**summary.of_runs(again), "runs": again}
             running = main_job.worker(self._servers, self._folder / "workers", "bench-live")
             try:
@@ -178,7 +178,7 @@ class Run:
                 for rate in plan.rates if plan.quick else rates:
                     one = await main_job.open_loop(client, running, rate, plan.seconds)
                     found["open_loop"].append(one)
-                    _say(_line("main job, JetStream to seven tables", one))
+                    _say(_line("main job, JetStream to all tables", one))
             finally:
                 _end(running)
         self.report["main_job"] = found

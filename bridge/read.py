@@ -24,8 +24,18 @@ class StoredMessage:
 
 async def last_message(nc: Client, stream: str, filter_subject: str) -> StoredMessage | None:
     """The newest message under a filter, or None."""
+    return await _message(nc, stream, {"last_by_subj": filter_subject})
+
+
+async def first_message(nc: Client, stream: str, filter_subject: str) -> StoredMessage | None:
+    """The oldest message under a filter, or None."""
+    return await _message(nc, stream, {"seq": 1, "next_by_subj": filter_subject})
+
+
+async def message_at(nc: Client, stream: str, stream_sequence: int) -> StoredMessage | None:
+    """The message of a sequence, or None."""
     try:
-        answer = await api(nc, f"STREAM.MSG.GET.{stream}", {"last_by_subj": filter_subject})
+        answer = await api(nc, f"STREAM.MSG.GET.{stream}", {"seq": stream_sequence})
     except JetStreamError as error:
         if error.code == NO_MESSAGE:
             return None
@@ -42,6 +52,16 @@ async def messages(nc: Client, stream: str, filter_subject: str, *, after: int =
         stored = _stored(answer["message"])
         yield stored
         sequence = stored.stream_sequence
+
+
+async def _message(nc: Client, stream: str, wanted: dict[str, str | int]) -> StoredMessage | None:
+    try:
+        answer = await api(nc, f"STREAM.MSG.GET.{stream}", wanted)
+    except JetStreamError as error:
+        if error.code == NO_MESSAGE:
+            return None
+        raise
+    return _stored(answer["message"])
 
 
 def _stored(message: dict[str, str | int]) -> StoredMessage:

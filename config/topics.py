@@ -8,7 +8,18 @@ from config.settings import Settings
 
 COMMANDS = "person.commands"
 EVENTS = "person.events"
-TABLES = ("outcomes", "persons", "quarantine", "summary", "timeline")
+TABLES = (
+    "network",
+    "outcomes",
+    "persons",
+    "quarantine",
+    "search",
+    "skills",
+    "statistics",
+    "summary",
+    "timeline",
+    "views",
+)
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
 ANY_TIME = str((1 << 63) - 1)

@@ -27,6 +27,7 @@ from domain.fields import broken_rule, dotted, invalid
 from domain.ids import Uuid, derive, is_person_id
 from domain.model import Frozen
 from domain.refusals import Refused
+from domain.resolved import Resolved
 from domain.times import Instant
 
 MAX_SKEW: Final = timedelta(minutes=5)
@@ -59,6 +60,8 @@ class Command(Frozen):
     traceparent: TraceParent | None = None
     data: SerializeAsAny[CommandData]
     context: dict[str, JsonValue] = Field(default_factory=dict)
+    resolved: Resolved | None = Field(default=None, exclude=True)
+    """What the handler has found out about another person, never the client: it is no part of the message."""
 
     @property
     def name(self) -> str:
@@ -191,8 +194,9 @@ def _admit(document: dict[str, Any], spec: CommandSpec) -> Command:
         document["data"] = spec.model.admit(payload)
     except ValidationError as error:
         raise invalid(*broken_rule(error, "data")) from None
-    if "context" in document:
-        raise invalid("context", "extra_forbidden")
+    for name in _NOT_ON_THE_WIRE:
+        if name in document:
+            raise invalid(name, "extra_forbidden")
     for alias, name in _OWN_NAMES.items():
         if name in document:
             raise invalid(name, "extra_forbidden")
@@ -204,6 +208,7 @@ def _admit(document: dict[str, Any], spec: CommandSpec) -> Command:
         raise invalid(_WIRE_NAMES.get(field, field), rule) from None
 
 
+_NOT_ON_THE_WIRE: Final = ("context", "resolved")
 _OWN_NAMES: Final = {"subject": "person_id", "time": "now"}
 _WIRE_NAMES: Final = {"person_id": "subject", "now": "time"}
 

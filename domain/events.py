@@ -1,5 +1,6 @@
 """Events of a person: the complete, immutable record, and the one place where its bytes are made and read."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -15,14 +16,16 @@ from domain.envelope import (
     Ordinal,
     correlation_fault,
 )
-from domain.event_catalogue import SPEC_OF, current_spec
-from domain.event_data.base import EventData, EventSpec
+from domain.event_catalogue import EVENTS, SPEC_OF
+from domain.event_data.base import EventData, EventDataType, EventSpec
 from domain.fields import broken_rule
 from domain.ids import Uuid
 from domain.model import STORED, Frozen
-from domain.subjects import parse_event_subject
+from domain.subjects import EVENT_SUBJECTS, parse_event_subject
 from domain.times import Instant
 from domain.undecodable import Undecodable
+from domain.upcasting.documents import upcast_document
+from domain.upcasting.upcast import current_types
 
 
 class Event(Frozen):
@@ -48,6 +51,17 @@ class Event(Frozen):
     def spec(self) -> EventSpec:
         """Its entry in the catalogue."""
         return SPEC_OF[type(self.data)]
+
+    @property
+    def parts(self) -> tuple["Event", ...]:
+        """What the stored event says: itself, or what `Became` of one of an old version."""
+        return self.data.parts if type(self.data) is Became else (self,)
+
+
+class Became(EventData):
+    """Stands for the data of an old event that is not one event any more: nothing, or several that share its sequence."""
+
+    parts: tuple[Event, ...]
 
 
 def write_event(event: Event) -> bytes:
@@ -77,40 +91,31 @@ def write_event(event: Event) -> bytes:
 
 
 def read_event(raw: bytes, *, subject: str | None = None) -> Event:
-    """The event in stored bytes, and under the subject it was stored with. Raises Undecodable."""
-    document = _document(raw)
-    spec = current_spec(document.get("type"), document.get("dataversion", 1))
-    payload = document.get("data")
-    if not isinstance(payload, dict):
-        raise Undecodable("undecodable", "data: object")
-    document["context"] = payload.pop("context", {})
-    try:
-        document["data"] = spec.model.restore(payload)
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
-    try:
-        event: Event = _READ(document, context=STORED, extra="ignore")
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
-    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
-    if fault:
-        raise Undecodable("undecodable", f"{fault}: correlation")
+    """The event in stored bytes, and under the subject it was stored with. Raises Undecodable.
+
+    An event of an old version reads as the current one that it became; as `Became` when that is none or several.
+    """
+    document = read_document(raw)
+    event_type, version = document.get("type"), document["dataversion"]
+    spec = EVENTS.get(event_type) if isinstance(event_type, str) else None
+    if spec is not None and type(version) is int and version == spec.version:
+        event, specs = _read(document, spec.model), [spec]
+    else:
+        event = _read_old(document)
+        specs = [EVENTS[name] for name in current_types(str(event_type), version)]
     if subject is not None:
-        _check_subject(event, subject)
+        _check_subject(event, subject, specs)
     return event
 
 
-_READ: Final = Event.__pydantic_validator__.validate_python
-
-
-def _document(raw: bytes) -> dict[str, Any]:
+def read_document(raw: bytes) -> dict[str, Any]:
+    """The envelope in stored bytes, with what events written before an attribute existed mean by leaving it out."""
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Undecodable("undecodable", "not JSON") from None
     if not isinstance(document, dict):
         raise Undecodable("undecodable", "not an object")
-    # What events written before these attributes existed mean by leaving them out.
     document.setdefault("dataversion", 1)
     document.setdefault("actor", LEGACY_ACTOR)
     document.setdefault("causationid", document.get("id"))
@@ -119,12 +124,55 @@ def _document(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def _check_subject(event: Event, subject: str) -> None:
+def _read(document: dict[str, Any], model: EventDataType) -> Event:
+    payload = document.get("data")
+    if not isinstance(payload, dict):
+        raise Undecodable("undecodable", "data: object")
+    document["context"] = payload.pop("context", {})
+    try:
+        document["data"] = model.restore(payload)
+    except ValidationError as error:
+        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
+    return _complete(document)
+
+
+def _read_old(document: dict[str, Any]) -> Event:
+    time, documents = upcast_document(document)
+    parts = tuple(_read(part, EVENTS[part["type"]].model) for part in documents)
+    if len(parts) == 1:
+        return parts[0]
+    return _complete({**document, "time": time, "data": Became.model_construct(parts=parts)})
+
+
+def _complete(document: dict[str, Any]) -> Event:
+    try:
+        event: Event = _READ(document, context=STORED, extra="ignore")
+    except ValidationError as error:
+        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
+    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
+    if fault:
+        raise Undecodable("undecodable", f"{fault}: correlation")
+    return event
+
+
+_READ: Final = Event.__pydantic_validator__.validate_python
+
+
+def _is_stored_under(event: Event, subject: str, spec: EventSpec) -> bool:
+    """Whether a subject is the one under which the stream keeps this event; the common case, told without taking it apart."""
+    before, after = f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.", f".{event.person_id}"
+    partition = subject[len(before) : -len(after)]
+    return subject == f"{before}{partition}{after}" and partition.isdecimal() and partition == str(int(partition))
+
+
+def _check_subject(event: Event, subject: str, specs: Sequence[EventSpec]) -> None:
+    if any(_is_stored_under(event, subject, spec) for spec in specs):
+        return
     try:
         parts = parse_event_subject(subject)
     except ValueError:
         raise Undecodable("subject_mismatch", "not the subject of an event") from None
-    if (parts.context, parts.name) != (event.spec.context, event.spec.name):
+    if not any(parts.name == spec.name and parts.context == spec.context for spec in specs):
         raise Undecodable("subject_mismatch", "type")
     if parts.person_id is not None and parts.person_id != event.person_id:
         raise Undecodable("subject_mismatch", "person")

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, Final
 
 from domain.envelope import actor_kind
 from domain.event_data.base import EventData
 from domain.event_data.lifecycle import PersonCreated
-from domain.events import Event
+from domain.events import Became, Event
 from domain.evolution import component, identity, lifecycle, onboarding, policy, privacy, relationship
 from domain.evolution.base import Effect
 from domain.person import RECENT_COMMANDS, Person, RecentCommand
@@ -59,7 +60,9 @@ def evolve(person: Person, event: Event) -> Person:
     if person.is_erased or person.exists == isinstance(data, PersonCreated):
         return person
     effect = EFFECTS.get(type(data))
-    return person if effect is None else effect(person, data, event)
+    if effect is not None:
+        return effect(person, data, event)
+    return reduce(evolve, data.parts, person) if isinstance(data, Became) else person
 
 
 def is_activity(event: Event) -> bool:

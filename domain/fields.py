@@ -7,19 +7,36 @@ from typing import Final
 from pydantic import ValidationError
 
 from domain.refusals import Refused
+from domain.values.attribute_value import VALUE_TYPES
 
 _ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_FREE_MAPS: Final = frozenset({"custom_fields", "context"})
+_FREE_MAPS: Final = frozenset(
+    {
+        "context",
+        "custom_fields",
+        "custom_preferences",
+        "custom_segments",
+        "engagement_patterns",
+        "purchase_behavior",
+    }
+)
+_FREE_VALUES: Final = (
+    ["data", "data", "value"],
+    ["data", "changes", "value"],
+    ["data", "attribute", "value", "value"],
+)
 
 
 def dotted(path: Iterable[str | int]) -> str:
     """Path of a field. It ends where keys are free text, since those may hold personal data."""
     named: list[str] = []
     for part in path:
+        if part in VALUE_TYPES:
+            continue  # the member of the union that was tried, which is no field
         if isinstance(part, str) and _ATTRIBUTE.fullmatch(part) is None:
             break
         named.append(str(part))
-        if part in _FREE_MAPS:
+        if part in _FREE_MAPS or named in _FREE_VALUES:
             break
     return ".".join(named) or "$"
 

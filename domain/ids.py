@@ -22,6 +22,11 @@ def derive(namespace: str | UUID, text: str) -> str:
     return str(uuid5(namespace if isinstance(namespace, UUID) else UUID(namespace), text))
 
 
+def is_uuid(text: object) -> bool:
+    """Whether `text` is a canonical UUID."""
+    return isinstance(text, str) and _CANONICAL.fullmatch(text) is not None
+
+
 def is_person_id(text: object) -> bool:
     """Whether `text` is a canonical UUID other than nil and max."""
-    return isinstance(text, str) and _CANONICAL.fullmatch(text) is not None and text not in _RESERVED
+    return is_uuid(text) and text not in _RESERVED

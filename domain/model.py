@@ -34,15 +34,6 @@ class Frozen(BaseModel):
         admitted: Self = cls.__pydantic_validator__.validate_python(given)
         return admitted
 
-    @classmethod
-    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
-        """The value with these fields, by name and unchecked; all others have their defaults.
-
-        Does what pydantic's own does for fields without aliases, without walking over all fields: states and events are made
-        for every event that is folded.
-        """
-        return cls._of({**cls._defaults(), **values})
-
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """The value with other values in some fields. Nothing that was computed from the old fields is carried over."""
         assert not deep, "a frozen value is shared, never copied in depth"
@@ -79,3 +70,16 @@ class Frozen(BaseModel):
 
 _set: Final = object.__setattr__
 _NO_FIELDS: Final[set[str]] = set()
+
+
+def _construct(model: type[Frozen], /, _fields_set: set[str] | None = None, **values: Any) -> Frozen:
+    """The value with these fields, by name and unchecked; all others have their defaults.
+
+    Does what pydantic's own does for fields without aliases, without walking over all fields: states and events are made for every
+    event that is folded.
+    """
+    return model._of({**model._defaults(), **values})
+
+
+# Set from outside: the types of pydantic's plugin, which tell the fields of each model, know no override.
+Frozen.model_construct = classmethod(_construct)  # type: ignore[assignment,method-assign]

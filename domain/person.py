@@ -97,6 +97,11 @@ class Person(Frozen):
         return next((held for held in self.components_of(component_type) if held.is_primary), None)
 
 
+def notification_key(template: str, key: str) -> str:
+    """How `notifications` names a notification: a template is a slug, so the first slash ends it."""
+    return f"{template}/{key}"
+
+
 def dump_state(person: Person) -> bytes:
     """Compact JSON of a state. What is empty, zero or absent is what a new person has, and is left out."""
     return dump({name: member for name, member in person.__dict__.items() if member})

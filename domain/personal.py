@@ -1,8 +1,8 @@
 """Personal data: the groups it is protected in, and what a protected field reads as once its key is gone."""
 
-from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
 
 from domain.model import Frozen
 
@@ -16,10 +16,17 @@ class Redacted(Frozen):
 
 
 class Personal(NamedTuple):
-    """Field metadata: the field is personal data; without a group, that of the component type applies."""
+    """Field metadata: the field is personal data; without a group, that of the component or attribute type applies."""
 
     group: Group | None
 
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The schema of the field, marked with its group."""
+        return {**handler(schema), "x-personal": self.group or BY_TYPE}
+
+
+BY_TYPE: Final = "as its type"
+"""The mark of a field whose group is that of its component or attribute type."""
 
 T = TypeVar("T")
 
@@ -28,5 +35,6 @@ T = TypeVar("T")
 _EITHER: Final = Field(union_mode="left_to_right")
 
 OfIdentity = Annotated[Redacted | T, _EITHER, Personal("identity")]
+OfContact = Annotated[Redacted | T, _EITHER, Personal("contact")]
 OfProfile = Annotated[Redacted | T, _EITHER, Personal("profile")]
 OfComponent = Annotated[Redacted | T, _EITHER, Personal(None)]

@@ -1,10 +1,12 @@
 """Links of a person to what other domains own. Only foreign ids are kept, never copied names or addresses."""
 
-from typing import Literal
+import re
+from typing import Annotated, Final, Literal
 
 from domain.model import Frozen
 from domain.personal import OfProfile
 from domain.times import Day, Instant
+from domain.values.rules import broken, on_entry
 
 VerificationLevel = Literal["Unverified", "Email", "Phone", "Document", "Fully"]
 LocationType = Literal[
@@ -33,6 +35,19 @@ EmploymentEnd = Literal[
     "Other",
 ]
 Assignment = Literal["Exclusive", "Shared", "Temporary"]
+
+# Without "@", so that an e-mail address is never an id.
+_FOREIGN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+
+
+def _opaque(text: str) -> str:
+    if _FOREIGN_ID.fullmatch(text) is None:
+        raise broken("foreign_id")
+    return text
+
+
+ForeignId = Annotated[str, on_entry(_opaque, pattern=f"^{_FOREIGN_ID.pattern}$")]
+"""Id of something that another domain owns."""
 
 
 class LinkedIdentity(Frozen):

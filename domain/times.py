@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII)
@@ -43,8 +43,16 @@ def _read_day(value: object) -> date:
     raise PydanticCustomError("date", "a date is YYYY-MM-DD")
 
 
-Instant = Annotated[datetime, BeforeValidator(_read_instant)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_read_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_INSTANT.pattern}$"}),
+]
 """A moment in UTC. Read by the standard library, whose UTC orjson writes with ``Z``."""
 
-Day = Annotated[date, BeforeValidator(_read_day)]
+Day = Annotated[
+    date,
+    BeforeValidator(_read_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY.pattern}$"}),
+]
 """A calendar day. Numbers and times are not days."""

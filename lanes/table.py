@@ -62,9 +62,12 @@ class LaneTable:
         value: bytes | None = self.database(partition).get(key)
         return value
 
-    def scan(self, partition: int, prefix: bytes, *, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
-        """Committed rows whose key begins with `prefix`, in key order, from `start` on."""
-        for key, value in self.database(partition).items(from_key=start or prefix):
+    def scan(
+        self, partition: int, prefix: bytes, *, start: bytes | None = None, backwards: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Committed rows whose key begins with `prefix`, in key order or against it, from `start` on."""
+        first = start or (prefix + b"\xff" if backwards else prefix)
+        for key, value in self.database(partition).items(backwards=backwards, from_key=first):
             if not key.startswith(prefix):
                 return
             yield key, value

@@ -6,12 +6,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from bridge.append import MAX_BATCH
 from bridge.errors import BridgeError
 from bridge.route_file import RouteFileError
 from config.settings import Settings
@@ -22,8 +25,11 @@ from domain.ids import is_person_id
 from domain.values.person_name import PersonName
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
+from ops.contracts.verb import contracts
 from ops.dlq import dlq_group
 from ops.installation import settings
+from ops.query import query_verb
+from ops.watch import watch_verb
 
 T = TypeVar("T")
 
@@ -127,8 +133,8 @@ def send(
 ) -> None:
     """Send COMMAND and print its outcome. Exit code 1 when it was refused.
 
-    COMMAND is one of create, update, component.add, component.remove, component.update, lifecycle.archive,
-    lifecycle.reactivate, lifecycle.record_death and lifecycle.suspend. Every one but create needs --person.
+    COMMAND is a type of docs/reference/commands.md, with or without person.commands. in front; one that does not exist is answered with
+    the list of all. Every one but create needs --person.
 
     \b
     Examples:
@@ -248,28 +254,59 @@ def outcome(command_id: str, as_json: bool) -> None:
 
 
 @main.command(name="import")
-@click.argument("kind", type=click.Choice(["git", "vcard"]))
+@click.argument("kind", type=click.Choice(["git", "vcard", "csv", "scim"]))
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--mapping", type=click.Path(path_type=Path), help="csv: the TOML file that says what the columns mean.")
+@click.option("--system", default="scim", show_default=True, help="scim: the system that the users come from.")
+@click.option(
+    "--employed-since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="vcard, scim: first day of an employment whose source names none.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="File for everything that was left out or refused, one JSON object per line.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and check everything, send nothing.")
 @as_json_option
-def import_(kind: str, path: Path, dry_run: bool, as_json: bool) -> None:
-    """Import the authors of a git repository or the cards of vCard files as persons.
+def import_(
+    kind: str,
+    path: Path,
+    mapping: Path | None,
+    system: str,
+    employed_since: datetime | None,
+    rejects: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Import persons from a git repository, vCard files, a CSV file or SCIM 2.0 users.
 
-    Importing the same source twice changes nothing. Lines that are refused are listed with their reasons.
+    Importing the same source twice changes nothing. Of a source that changed, only the differences are sent.
+    What cannot be imported is listed with its reason.
 
     \b
     Examples:
       person import git .
       person import vcard examples/
       person import vcard contacts.vcf --dry-run
+      person import csv examples/people.csv --mapping examples/people.toml --rejects rejects.ndjson
+      person import scim examples/users.scim.json --system corporate
     """
     from ops.importing.plan import ImportSourceError
-    from ops.importing.sending import import_source
+    from ops.importing.report import begin_rejects
+    from ops.importing.sending import send_plan
+    from ops.importing.sources import Reading, plan_source
 
+    nats_url = _settings(as_json).nats_url
     try:
-        report = asyncio.run(
-            import_source(kind, path, nats_url=_settings(as_json).nats_url, dry_run=dry_run, show_progress=not as_json)
-        )
+        reading = Reading(mapping, system, employed_since.date() if employed_since else None)
+        plan = plan_source(kind, path, reading)
+        if rejects is not None:
+            begin_rejects(rejects)
+        report = asyncio.run(send_plan(kind, plan, nats_url=nats_url, dry_run=dry_run, show_progress=not as_json))
+        if rejects is not None:
+            report.write_rejects(rejects)
     except ImportSourceError as error:
         output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
     except (ClientError, BridgeError) as error:
@@ -278,6 +315,64 @@ def import_(kind: str, path: Path, dry_run: bool, as_json: bool) -> None:
         output.envelope("ok", report.as_data())
     else:
         output.text.print(report.as_text(), markup=False)
+
+
+@main.command()
+@click.argument("source")
+@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+@click.option(
+    "--skip-refused",
+    is_flag=True,
+    help="Leave out persons that cannot be migrated; without it nothing is written then.",
+)
+@click.option(
+    "--batch",
+    "per_batch",
+    default=MAX_BATCH,
+    show_default=True,
+    type=click.IntRange(1, MAX_BATCH),
+    help="Events of an atomic batch; other writers wait no longer than for one.",
+)
+@as_json_option
+def migrate(source: str, dry_run: bool, skip_refused: bool, per_batch: int, as_json: bool) -> None:
+    """Copy the events of SOURCE, a stream or a file with one event a line, into the event stream in their newest versions.
+
+    A run that was cut off goes on where it ended; a repeated one changes nothing. At the end source and target are
+    folded and compared. Exit code 1 when something was refused or differs.
+
+    \b
+    Examples:
+      person migrate PEOPLE_V1 --dry-run
+      person migrate PEOPLE_V1
+      person migrate old-events.ndjson --skip-refused
+    """
+    from ops.migrating.copying import MigrationStoppedError
+    from ops.migrating.migration import migrate as run
+    from ops.migrating.source import MigrationSourceError
+
+    url = _settings(as_json).nats_url
+    try:
+        report = asyncio.run(
+            run(
+                url,
+                source,
+                dry_run=dry_run,
+                skip_refused=skip_refused,
+                per_batch=per_batch,
+                show_progress=not as_json,
+            )
+        )
+    except MigrationSourceError as error:
+        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
+    except MigrationStoppedError as error:
+        output.fail(output.EXIT_FAILURE, str(error), as_json=as_json)
+    except (BridgeError, NatsError, TimeoutError) as error:
+        output.fail(output.EXIT_NATS, str(error) or "NATS did not answer; run the migration again", as_json=as_json)
+    if as_json:
+        output.envelope("ok" if report.good else "failed", report.as_data())
+    else:
+        output.text.print(report.as_text(), markup=False)
+    raise SystemExit(output.EXIT_OK if report.good else output.EXIT_FAILURE)
 
 
 @main.command()
@@ -392,6 +487,9 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
 
 
 main.add_command(dlq_group(_with_client, _settings))
+main.add_command(query_verb(_with_client, _settings))
+main.add_command(watch_verb(_settings))
+main.add_command(contracts)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -24,6 +24,8 @@ from nats.errors import NoRespondersError
 from bridge.connection import connect
 
 REPLY_TO = "Person-Reply-To"
+WINDOW_HEADER = "Person-Window"
+NOBODY_ANSWERS = "no worker answers queries. Start one with `person worker` or `person up`."
 
 
 class ClientError(Exception):
@@ -126,7 +128,7 @@ class PersonClient:
         """Await the outcome of a published command; one that was missed is asked for."""
         deadline = time.monotonic() + timeout_s
         try:
-            while True:
+            while not awaited.done():
                 left = deadline - time.monotonic()
                 done, _ = await asyncio.wait({awaited}, timeout=max(0.0, min(2.0, left)))
                 if done:
@@ -143,20 +145,59 @@ class PersonClient:
         finally:
             self._awaited.pop(command_id, None)
 
-    async def query(self, endpoint: str, request: Mapping[str, Any], *, timeout_ms: int = 2000) -> dict[str, Any]:
+    async def query(
+        self,
+        endpoint: str,
+        request: Mapping[str, Any],
+        *,
+        timeout_ms: int = 2000,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Ask a query; returns the reply, raises QueryFailed for an error answer."""
         body = json.dumps({"timeout_ms": timeout_ms, **request}).encode()
         try:
-            reply = await self.nc.request(f"person.queries.{endpoint}", body, timeout=timeout_ms / 1000 + 2)
+            reply = await self.nc.request(
+                f"person.queries.{endpoint}", body, timeout=timeout_ms / 1000 + 2, headers=dict(headers or {}) or None
+            )
         except NoRespondersError:
-            raise ClientError("no worker answers queries. Start one with `person worker` or `person up`.") from None
+            raise ClientError(NOBODY_ANSWERS) from None
         except NatsError as error:
             raise ClientError(f"the query was not answered ({type(error).__name__})") from error
         answer: dict[str, Any] = orjson.loads(reply.data)
         if not answer["ok"]:
-            error_body = answer["error"]
-            raise QueryFailed(error_body["code"], error_body["reason"], error_body.get("facts", {}))
+            raise _failure(answer["error"])
         return answer
+
+    async def stream(
+        self, endpoint: str, request: Mapping[str, Any], *, window: int = 8, silence_s: float = 15.0
+    ) -> AsyncIterator[Any]:
+        """The rows of a streamed answer, one by one; the worker is never more than `window` messages ahead.
+
+        Raises QueryFailed for an error answer, ClientError when nothing comes for `silence_s`.
+        """
+        inbox = self.nc.new_inbox()
+        messages = await self.nc.subscribe(inbox)
+        try:
+            body = json.dumps({**request, "stream": True}).encode()
+            await self.nc.publish(f"person.queries.{endpoint}", body, reply=inbox, headers={WINDOW_HEADER: str(window)})
+            while True:
+                try:
+                    message = await messages.next_msg(timeout=silence_s)
+                except NatsError as error:
+                    raise ClientError(f"the stream was not continued ({type(error).__name__})") from error
+                if message.headers and message.headers.get("Status") == "503":
+                    raise ClientError(NOBODY_ANSWERS)
+                if not message.data:
+                    return
+                answer = orjson.loads(message.data)
+                if not answer["ok"]:
+                    raise _failure(answer["error"])
+                for row in answer["items"]:
+                    yield row
+                if message.reply:
+                    await message.respond(b"")
+        finally:
+            await messages.unsubscribe()
 
     async def _publish(self, subject: str, data: bytes, command_id: str) -> None:
         if not re.fullmatch(r"person\.commands(\.[a-z][a-z0-9_]*)+", subject):
@@ -181,3 +222,7 @@ class PersonClient:
         awaited = self._awaited.get(message.subject.rsplit(".", 1)[1])
         if awaited is not None and not awaited.done():
             awaited.set_result(orjson.loads(message.data))
+
+
+def _failure(error: Mapping[str, Any]) -> QueryFailed:
+    return QueryFailed(error["code"], error["reason"], error.get("facts", {}))

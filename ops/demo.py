@@ -18,7 +18,9 @@ from local.errors import StackError
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient
 from ops.importing.plan import ImportSourceError
-from ops.importing.sending import ImportReport, import_source
+from ops.importing.report import ImportReport
+from ops.importing.sending import send_plan
+from ops.importing.sources import plan_source
 from ops.servers import servers
 from ops.up import start_team, stop_team
 from ops.verification import Verification, verify
@@ -61,7 +63,7 @@ async def _tour(nats_url: str, team: list[Worker]) -> dict[str, Any]:
     for kind, path in (("git", Path()), ("vcard", Path("examples"))):
         _say(f"importing {kind} from {path if path.name else 'this repository'}")
         try:
-            imported[kind] = await import_source(kind, path, nats_url=nats_url)
+            imported[kind] = await send_plan(kind, plan_source(kind, path), nats_url=nats_url)
         except ImportSourceError as error:
             # A shallow or exported copy of the repository has no history to import; the cards are enough to go on.
             _say(f"left out: {error}")

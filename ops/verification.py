@@ -101,7 +101,10 @@ def fold(stored: Iterable[tuple[str, int, Event]], folded: dict[str, Folded], re
         one.stream_sequence = stream_sequence
         one.event_ids.append(event.id)
         position = {"partition": partition, "stream_sequence": stream_sequence}
-        one.entries.append(_as_json({**timeline_entry(event), "position": position}))
+        one.entries += [
+            _as_json({**timeline_entry(current, part), "position": position})
+            for part, current in enumerate(event.parts)
+        ]
     result.persons = len(folded)
 
 
@@ -146,12 +149,12 @@ async def _compare(client: PersonClient, one: Folded, result: Verification, time
         if summary.get(name) != value:
             result.differences.append(f"{person_id}: summary.{name} differs from the stream")
             result.lost += 1
-    sequences = [entry["sequence"] for entry in entries]
-    result.duplicated += len(sequences) - len(set(sequences))
-    missing = set(range(1, len(one.event_ids) + 1)) - set(sequences)
+    shown = [(entry["sequence"], entry["part"]) for entry in entries]
+    result.duplicated += len(shown) - len(set(shown))
+    missing = {(entry["sequence"], entry["part"]) for entry in one.entries} - set(shown)
     if missing:
         result.lost += len(missing)
-        result.differences.append(f"{person_id}: timeline lacks {len(missing)} events")
+        result.differences.append(f"{person_id}: timeline lacks {len(missing)} entries")
     elif entries != one.entries:
         result.differences.append(f"{person_id}: timeline differs from the stream")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -56,6 +57,42 @@ class Query(BaseModel):
             positions = self.min_position
         return max((one.stream_sequence for one in positions if one.partition == partition), default=0)
 
+    def frame(self) -> dict[str, Any]:
+        """The shared fields, for a request that is made because of this one."""
+        return {"min_position": self.min_position, "timeout_ms": self.timeout_ms}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list an answer is; `next` is the cursor of the part behind it."""
+
+    limit: int
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query is answered with: data that is ready for JSON, and how far each partition was applied."""
+
+    data: Any
+    positions: Sequence[Mapping[str, int]] = ()
+    page: Page | None = None
+    redirected_from: str | Sequence[str] | None = None
+    """The merged person, or persons, in whose place the answer has others."""
+    silent: Sequence[int] = ()
+    """Partitions that did not answer in time; the data is without them."""
+
+    def encoded(self) -> bytes:
+        """The reply."""
+        body: dict[str, Any] = {"ok": True, "data": self.data, "position": list(self.positions)}
+        if self.page is not None:
+            body["page"] = {"limit": self.page.limit} | ({} if self.page.next is None else {"next": self.page.next})
+        if self.redirected_from:
+            body["redirected_from"] = self.redirected_from
+        if self.silent:
+            body |= {"partial": True, "silent_partitions": list(self.silent)}
+        return orjson.dumps(body)
+
 
 Q = TypeVar("Q", bound=Query)
 
@@ -73,13 +110,12 @@ def parse(model: type[Q], data: bytes) -> Q:
 
 def answer(data: object, position: Sequence[Mapping[str, int]]) -> bytes:
     """A successful reply."""
-    return orjson.dumps({"ok": True, "data": data, "position": list(position)})
+    return Answer(data, position).encoded()
 
 
-def items(rows: Sequence[object]) -> list[bytes]:
-    """A successful reply in several messages, numbered from 0; END_OF_STREAM follows them."""
-    chunks = [rows[start : start + ITEMS_PER_MESSAGE] for start in range(0, len(rows), ITEMS_PER_MESSAGE)]
-    return [orjson.dumps({"ok": True, "items": chunk, "n": number}) for number, chunk in enumerate(chunks)]
+def items(rows: Sequence[object], number: int) -> bytes:
+    """The message `number`, from 0, of a streamed answer; END_OF_STREAM follows the last."""
+    return orjson.dumps({"ok": True, "items": rows, "n": number})
 
 
 def refusal(error: QueryError) -> bytes:
@@ -88,3 +124,18 @@ def refusal(error: QueryError) -> bytes:
     if error.facts:
         body["facts"] = error.facts
     return orjson.dumps({"ok": False, "error": body})
+
+
+def refused(body: Mapping[str, Any]) -> QueryError:
+    """The error in a reply that `refusal` made."""
+    return QueryError(body["code"], body["reason"], **body.get("facts", {}))
+
+
+def covering(positions: Sequence[Mapping[str, int]]) -> Iterator[dict[str, int]]:
+    """One position per partition, the lowest of those given: the answer holds at least that much."""
+    lowest: dict[int, int] = {}
+    for one in positions:
+        partition, sequence = one["partition"], one["stream_sequence"]
+        lowest[partition] = min(sequence, lowest.get(partition, sequence))
+    for partition, sequence in sorted(lowest.items()):
+        yield {"partition": partition, "stream_sequence": sequence}

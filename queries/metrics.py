@@ -97,6 +97,17 @@ def of_tables(tables: WorkerTables) -> Source:
     return source
 
 
+def of_subscriptions(served: Callable[[], int]) -> Source:
+    """Live subscriptions that this worker serves."""
+
+    def source() -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "person_live_subscriptions", "Live subscriptions that the worker serves.", value=served()
+        )
+
+    return source
+
+
 def of_dead_letters(stored: Mapping[tuple[str, str], int]) -> Source:
     """Dead letters that this worker has stored."""
 

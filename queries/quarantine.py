@@ -31,7 +31,7 @@ class ListQuarantine(Query):
     limit: int = Field(100, ge=1, le=1000)
 
 
-async def list_quarantine(tables: WorkerTables, partition: int, query: ListQuarantine) -> Any:
+async def parked_persons(tables: WorkerTables, partition: int, query: ListQuarantine) -> Any:
     """Parked persons of this partition, at most `limit`."""
     found: list[dict[str, Any]] = []
     if query.person_id is not None and partition_of(query.person_id, tables.partitions) != partition:

@@ -1,14 +1,16 @@
 """NATS services `person.queries.*` on every worker: any worker answers, the owner of the partition reads.
 
 Guarantee: an answer comes from the owner of the partition or is an error with a code; with `min_position` it reflects that position
-or says not_ready. Protocol: NATS ADR-32 (services)."""
+or says not_ready. A streamed answer is made no faster than it is read. Protocol: NATS ADR-32 (services)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import nats.micro
@@ -17,25 +19,39 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.micro.request import Request
 from nats.micro.service import Service
 
 from config.version import VERSION
 from lanes.failure import stack_of
-from queries.endpoints import ENDPOINTS, Endpoint
-from queries.frame import END_OF_STREAM, Query, QueryError, answer, items, parse, refusal
+from queries.asking import REPLY_SLACK_S, Asking, KnownOwners, owner_subject
+from queries.endpoint import Endpoint, Found, Read
+from queries.endpoints import ENDPOINTS, READS
+from queries.frame import END_OF_STREAM, ITEMS_PER_MESSAGE, Query, QueryError, answer, items, parse, refusal
+from queries.indexed import indexed_position
+from queries.outflow import MAX_WINDOW, WINDOW_HEADER, Outflow, Outflows, ReaderGoneError, ReaderSlowError, window_in
+from queries.subscriptions.subscriptions import Subscriptions
 from queries.tables_of_worker import WorkerTables
 
 logger = logging.getLogger(__name__)
 
-TOO_LARGE = QueryError("overloaded", "the answer is larger than one message may be; ask for a part of it")
+TOO_LARGE = QueryError(
+    "overloaded", "the answer is larger than one message may be; ask for a part of it or for a stream"
+)
+NO_STREAM = QueryError("invalid_query", "stream: this answer fits one message", field="stream", rule="unsupported")
+WRONG_WINDOW = QueryError(
+    "invalid_query",
+    f"header {WINDOW_HEADER}: must be a number from 1 to {MAX_WINDOW}",
+    field=WINDOW_HEADER,
+    rule="window",
+)
+FAILED = QueryError("internal_error", "the query failed; the worker's log says why")
+LATE = QueryError("timeout", "the answer took longer than timeout_ms")
+SLOW = QueryError("timeout", "the reader acknowledged nothing for too long")
 
-REPLY_SLACK_S = 0.3
+MESSAGE_BYTES = 256 << 10
+"""A streamed message is closed when it holds this much."""
 STOP_BUDGET_S = 0.5
-RETRY_S = 0.05
-"""How long to wait before asking again for the owner of a partition that is on its way to another worker."""
 
 
 class QueryService:
@@ -45,12 +61,22 @@ class QueryService:
         self._nc = nc
         self._tables = tables
         self._app_id = app_id
+        self._name = uuid.uuid4().hex
+        self._owners = KnownOwners()
         self._service: Service | None = None
         self._internal: dict[int, Subscription] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._outflows = Outflows(nc)
+        self._live = Subscriptions(nc, self._outflows, self._asking, app_id=app_id)
+
+    def subscriptions(self) -> int:
+        """How many live subscriptions this worker serves."""
+        return self._live.served()
 
     async def start(self) -> None:
         """Offer all endpoints to clients."""
+        await self._outflows.start()
+        await self._live.start()
         self._service = await nats.micro.add_service(
             self._nc, name="person-queries", version=VERSION, description="Questions over the person tables"
         )
@@ -64,17 +90,19 @@ class QueryService:
         if self._service is not None:
             await self._service.stop()
             self._service = None
+        await self._live.stop()
         if self._running:
             _, pending = await asyncio.wait(self._running, timeout=STOP_BUDGET_S)
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+        await self._outflows.stop()
 
     async def own(self, partitions: frozenset[int]) -> None:
         """Answer for partitions on behalf of other workers."""
         for partition in partitions - self._internal.keys():
             self._internal[partition] = await self._nc.subscribe(
-                self._owner_subject(partition), cb=self._answer_other_worker
+                owner_subject(self._app_id, partition), cb=self._answer_other_worker
             )
 
     async def disown(self, partitions: frozenset[int]) -> None:
@@ -87,116 +115,139 @@ class QueryService:
     def _handler(self, endpoint: Endpoint) -> Any:
         async def handle(request: Request) -> None:
             # A query may wait for a position; others must not wait behind it.
-            task = asyncio.get_running_loop().create_task(self._reply(endpoint, request))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._run(self._reply(endpoint, request))
 
         return handle
 
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _asking(self, timeout_s: float | None, window: int | None = None) -> Asking:
+        return Asking(
+            self._nc,
+            self._tables,
+            self._read,
+            self._live,
+            self._owners,
+            app_id=self._app_id,
+            timeout_s=timeout_s,
+            window=window,
+        )
+
     async def _reply(self, endpoint: Endpoint, request: Request) -> None:
-        streamed = False
-        try:
-            query = parse(endpoint.request, request.data)
-            streamed = query.stream
-            if streamed and not endpoint.streams:
-                raise QueryError(
-                    "invalid_query", "stream: this answer fits one message", field="stream", rule="unsupported"
-                )
-            data, positions = await self._ask(endpoint, query, request.data)
-            replies = items(data) if streamed else [answer(data, positions)]
-        except QueryError as error:
-            replies = [refusal(error)]
-        except TimeoutError:
-            replies = [refusal(QueryError("timeout", "the answer took longer than timeout_ms"))]
-        except Exception as error:
-            logger.error("query %s failed: %s", endpoint.name, stack_of(error))
-            replies = [refusal(QueryError("internal_error", "the query failed; the worker's log says why"))]
-        if any(len(reply) > self._nc.max_payload for reply in replies):
-            replies = [refusal(TOO_LARGE)]
         # An answer that cannot be sent is missed by the asker's time-out; there is nobody else to tell.
         with contextlib.suppress(NatsError):
-            for reply in replies:
-                await request.respond(reply)
-            if streamed:
-                await request.respond(END_OF_STREAM)
-
-    async def _ask(self, endpoint: Endpoint, query: Query, data: bytes) -> tuple[Any, list[dict[str, int]]]:
-        partitions = endpoint.partitions(query, self._tables.partitions)
-        async with asyncio.timeout(query.timeout_ms / 1000 + 2 * REPLY_SLACK_S):
-            results = await asyncio.gather(
-                *(self._of_partition(endpoint, partition, query, data) for partition in partitions),
-                return_exceptions=endpoint.any_partition,
-            )
-        return _joined(endpoint, results)
-
-    async def _of_partition(
-        self, endpoint: Endpoint, partition: int, query: Query, data: bytes
-    ) -> tuple[Any, dict[str, int]]:
-        deadline = asyncio.get_running_loop().time() + query.timeout_ms / 1000
-        while True:
-            if partition in self._tables.owned():
-                return await self._read(endpoint, partition, query)
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
-                raise QueryError("unavailable", "no worker owns the partition now", partition=partition)
             try:
-                body = orjson.dumps({"endpoint": endpoint.name, "partition": partition, "query": data.decode()})
-                # The owner waits as long as we do; its answer still has to come back.
-                reply = await self._nc.request(self._owner_subject(partition), body, timeout=left + REPLY_SLACK_S)
-            except (NoRespondersError, NatsTimeoutError):
-                await asyncio.sleep(RETRY_S)
-                continue
-            found = orjson.loads(reply.data)
-            if found["ok"]:
-                return found["data"], found["position"][0]
-            error = found["error"]
-            if error["code"] == "unavailable":
-                # The partition was on its way when the question arrived.
-                await asyncio.sleep(RETRY_S)
-                continue
-            raise QueryError(error["code"], error["reason"], **error.get("facts", {}))
+                query = parse(endpoint.request, request.data)
+                window = _window(request)
+                if query.stream:
+                    if endpoint.rows is None:
+                        raise NO_STREAM
+                    await self._stream(endpoint.rows(self._asking(None), query), request._msg.reply, window)
+                    return
+                reply = await self._answered(endpoint, query, window)
+            except Exception as error:
+                await request.respond(refusal(_told(endpoint.name, error)))
+                if _asked_for_a_stream(request.data):
+                    await request.respond(END_OF_STREAM)
+                return
+            await request.respond(reply if len(reply) <= self._nc.max_payload else refusal(TOO_LARGE))
 
-    async def _read(self, endpoint: Endpoint, partition: int, query: Query) -> tuple[Any, dict[str, int]]:
+    async def _answered(self, endpoint: Endpoint, query: Query, window: int | None) -> bytes:
+        timeout_s = query.timeout_ms / 1000
+        async with asyncio.timeout(timeout_s + 2 * REPLY_SLACK_S):
+            return (await endpoint.answer(self._asking(timeout_s, window), query)).encoded()
+
+    async def _stream(self, rows: AsyncIterator[Any], subject: str, window: int | None) -> None:
+        with self._outflows.to(subject, window) as flow:
+            try:
+                async with contextlib.aclosing(rows) as open_rows:  # type: ignore[type-var]
+                    await self._send_rows(flow, open_rows)
+            except ReaderGoneError:
+                return
+            except Exception as error:
+                # What went wrong comes in the place of the next items, whatever the window says.
+                await self._nc.publish(subject, refusal(_told("stream", error)))
+            await self._nc.publish(subject, END_OF_STREAM)
+
+    async def _send_rows(self, flow: Outflow, rows: AsyncIterator[Any]) -> None:
+        held: list[orjson.Fragment] = []
+        size = 0
+        async for row in rows:
+            encoded = orjson.dumps(row)
+            if held and (len(held) == ITEMS_PER_MESSAGE or size + len(encoded) > MESSAGE_BYTES):
+                await flow.send(partial(items, held))
+                held, size = [], 0
+            if len(encoded) + 64 > self._nc.max_payload:
+                raise TOO_LARGE
+            held.append(orjson.Fragment(encoded))
+            size += len(encoded)
+        if held:
+            await flow.send(partial(items, held))
+
+    async def _read(self, read: Read[Any], partition: int, query: Any) -> Found:
         wanted = query.wanted(partition)
+        if read.indexed:
+            position = await indexed_position(self._tables, partition, wanted, query.timeout_ms / 1000)
+            return Found(await read.of(self._tables, partition, query), position)
         if wanted and not await self._tables.positions.reached(partition, wanted, query.timeout_ms / 1000):
             raise QueryError("not_ready", "the position is not applied yet", position=self._tables.position(partition))
         if partition not in self._tables.owned():
             raise QueryError("unavailable", "the partition moved", partition=partition)
-        return await endpoint.answer(self._tables, partition, query), self._tables.position(partition)
+        # Before the rows are read: what is applied meanwhile may be in them, what was applied before is.
+        position = self._tables.position(partition)
+        return Found(await read.of(self._tables, partition, query), position)
 
     async def _answer_other_worker(self, message: Msg) -> None:
-        asked = orjson.loads(message.data)
-        endpoint = ENDPOINTS[asked["endpoint"]]
-
         async def reply() -> None:
-            try:
-                query = parse(endpoint.request, asked["query"].encode())
-                data, position = await self._read(endpoint, asked["partition"], query)
-                body = answer(data, [position])
-            except QueryError as error:
-                body = refusal(error)
-            except Exception as error:
-                logger.error("query %s for another worker failed: %s", endpoint.name, stack_of(error))
-                body = refusal(QueryError("internal_error", "the query failed; the owner's log says why"))
+            asked = orjson.loads(message.data)
+            partitions = asked["partitions"]
+            answers = await asyncio.gather(*(self._for_other_worker(asked, partition) for partition in partitions))
+            if sum(map(len, answers)) + 1024 > self._nc.max_payload:
+                answers = [refusal(TOO_LARGE)] * len(partitions)
             with contextlib.suppress(NatsError):
-                await message.respond(body if len(body) <= self._nc.max_payload else refusal(TOO_LARGE))
+                await message.respond(
+                    orjson.dumps({"worker": self._name, "answers": [orjson.Fragment(one) for one in answers]})
+                )
 
-        task = asyncio.get_running_loop().create_task(reply())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._run(reply())
 
-    def _owner_subject(self, partition: int) -> str:
-        return f"person.internal.{self._app_id}.{partition}"
+    async def _for_other_worker(self, asked: Mapping[str, Any], partition: int) -> bytes:
+        read = READS.get(asked["read"])
+        try:
+            if read is None:
+                raise QueryError("unavailable", "the owner of the partition runs another version")
+            found = await self._read(read, partition, parse(read.request, asked["query"].encode()))
+            return answer(found.data, [found.position])
+        except Exception as error:
+            return refusal(_told(f"{asked['read']} for another worker", error))
 
 
-def _joined(endpoint: Endpoint, results: Sequence[Any]) -> tuple[Any, list[dict[str, int]]]:
-    if endpoint.any_partition:
-        found = [result for result in results if not isinstance(result, BaseException)]
-        if found:
-            return found[0][0], [found[0][1]]
-        errors = [result for result in results if isinstance(result, BaseException)]
-        # "Not found" is only true when every partition said so.
-        raise next((e for e in errors if not (isinstance(e, QueryError) and e.code == "not_found")), errors[0])
-    if len(results) == 1:
-        return results[0][0], [results[0][1]]
-    return [row for data, _ in results for row in data], [position for _, position in results]
+def _window(request: Request) -> int | None:
+    try:
+        return window_in(request.headers)
+    except ValueError:
+        raise WRONG_WINDOW from None
+
+
+def _told(name: str, error: Exception) -> QueryError:
+    """What an asker is told of an error."""
+    if isinstance(error, QueryError):
+        return error
+    if isinstance(error, TimeoutError):
+        return LATE
+    if isinstance(error, ReaderSlowError):
+        return SLOW
+    logger.error("query %s failed: %s", name, stack_of(error))
+    return FAILED
+
+
+def _asked_for_a_stream(data: bytes) -> bool:
+    """Whether a request that may be wrong wants its answer to be ended by an empty message."""
+    try:
+        asked = orjson.loads(data)
+    except ValueError:
+        return False
+    return isinstance(asked, dict) and asked.get("stream") is True

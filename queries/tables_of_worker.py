@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.reading import EventLog
+from lanes.table import LaneTable
+from queries.index.feed import IndexFeed
+from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions, read
 from tables.quarantine import QuarantineTable
+from tables.recent_changes import RecentChanges
+from tables.search import SearchTable
+from tables.skills import SkillsTable
+from tables.statistics import StatisticsTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
+from tables.views import ViewsTable
 
 
 @dataclass(frozen=True)
@@ -21,17 +29,38 @@ class WorkerTables:
     partitions: int
     persons: PersonsTable
     summary: SummaryTable
+    search: SearchTable
+    skills: SkillsTable
+    network: NetworkTable
+    views: ViewsTable
     timeline: TimelineTable
+    statistics: StatisticsTable
     outcomes: OutcomesTable
     quarantine: QuarantineTable
     positions: AppliedPositions
     log: EventLog
     owned: Callable[[], frozenset[int]]
+    changes: RecentChanges = field(default_factory=RecentChanges)
+    index: IndexFeed | None = None
+    """What is derived from the tables for searching; a worker without it answers no search."""
 
     def load_position(self, partition: int) -> None:
         """Learn from the recovered tables how far a partition is applied: as far as the slowest of them."""
-        applied = min(read(model.table, partition) for model in (self.persons, self.summary, self.timeline))
-        self.positions.advance(partition, applied)
+        self.positions.advance(partition, min(read(table, partition) for table in self.on_events()))
+
+    def on_events(self) -> tuple[LaneTable, ...]:
+        """The tables that are folds of person.events, the write side first."""
+        models = (
+            self.persons,
+            self.summary,
+            self.search,
+            self.skills,
+            self.network,
+            self.views,
+            self.timeline,
+            self.statistics,
+        )
+        return tuple(model.table for model in models)
 
     def position(self, partition: int) -> dict[str, int]:
         """The applied position of a partition as it stands in replies."""

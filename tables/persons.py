@@ -1,4 +1,4 @@
-"""Table `persons`, the write side: person id to the folded state, with the stream position of the last applied event."""
+"""Table `persons`, the write side: person id to the folded state, with the stream position of the last applied event and the hash chain."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ from typing import NamedTuple
 import orjson
 
 from domain.person import Person, dump_state, load_state
+from domain.views.chain import Chain
 from lanes.table import LaneTable, TableView
 from tables.recent_persons import RecentPersons
 from tables.row_size import fitting
 
 NAME = "persons"
 
+NO_CHAIN = Chain(0, b"")
+"""Of a state that nobody stores: what has been decided and not folded yet."""
+
 
 class PersonRow(NamedTuple):
-    """A person and the stream sequence of its last applied event, 0 for a person without events."""
+    """A person, the stream sequence of its last applied event, 0 for a person without events, and the chain up to that event."""
 
     person: Person
     stream_sequence: int
+    chain: Chain = NO_CHAIN
+
+    @classmethod
+    def new(cls, person_id: str) -> PersonRow:
+        """The row before the first event."""
+        return cls(Person.new(person_id), 0, Chain.of(person_id))
 
 
 class PersonsTable:
@@ -34,7 +44,7 @@ class PersonsTable:
         if row is not None:
             return row
         value = self.table.get(partition, person_id.encode())
-        row = PersonRow(Person.new(person_id), 0) if value is None else decode(value)
+        row = PersonRow.new(person_id) if value is None else decode(value)
         self.remember(partition, row)
         return row
 
@@ -53,6 +63,7 @@ def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:
         {
             "sequence": row.person.version,
             "position": {"partition": view.partition, "stream_sequence": row.stream_sequence},
+            "chain": {"length": row.chain.length, "head": row.chain.head.hex()},
             "person": orjson.Fragment(dump_state(row.person)),
         }
     )
@@ -62,4 +73,5 @@ def stage(view: TableView, row: PersonRow, max_bytes: int) -> None:
 def decode(value: bytes) -> PersonRow:
     """A stored row."""
     row = orjson.loads(value)
-    return PersonRow(load_state(orjson.dumps(row["person"])), row["position"]["stream_sequence"])
+    chain = Chain(row["chain"]["length"], bytes.fromhex(row["chain"]["head"]))
+    return PersonRow(load_state(orjson.dumps(row["person"])), row["position"]["stream_sequence"], chain)

@@ -1,8 +1,8 @@
 """Commands on the components of a person."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
 from domain.canonical import encode
@@ -11,7 +11,7 @@ from domain.components.base import ComponentData
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.components.instance import MAX_CUSTOM_FIELD_BYTES, MAX_DATA_BYTES
 from domain.ids import Uuid, is_person_id
-from domain.values.rules import Flag, Tags, broken
+from domain.values.rules import Flag, Reason, ShortText, Slug, Tags, broken
 
 
 def _known_type(component_type: str) -> str:
@@ -32,6 +32,7 @@ def _small(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return fields
 
 
+C = TypeVar("C", bound=ComponentData)
 ComponentType = Annotated[str, AfterValidator(_known_type)]
 ComponentId = Annotated[Uuid, AfterValidator(_usable)]
 CustomFields = Annotated[dict[str, JsonValue], AfterValidator(_small)]
@@ -51,14 +52,7 @@ class AddComponent(CommandData):
     @field_validator("data", mode="plain")
     @classmethod
     def _of_its_type(cls, value: Any, info: ValidationInfo) -> ComponentData:
-        model = COMPONENT_TYPES.get(info.data.get("component_type", ""))
-        if model is None or not isinstance(value, dict):
-            raise broken("object")
-        _refuse_derived(model, value)
-        data = model.admit(value)
-        if len(encode(data)) > MAX_DATA_BYTES:
-            raise broken("data_size")
-        return data
+        return data_of_type(info.data.get("component_type", ""), value)
 
 
 class UpdateComponent(CommandData):
@@ -87,6 +81,56 @@ class RemoveComponent(CommandData):
     component_type: ComponentType
 
 
+class VerifyComponent(CommandData):
+    """Say that the data of a component was checked, and how."""
+
+    component_id: Uuid
+    method: Slug
+
+
+class SetPrimaryComponent(CommandData):
+    """Make a component the primary one of its type."""
+
+    component_id: Uuid
+
+
+class EndorseSkill(CommandData):
+    """Vouch for a skill, as a person of this domain or as somebody with a name."""
+
+    component_id: Uuid
+    endorser_id: Uuid | None = None
+    endorser_name: ShortText | None = None
+    comment: Reason | None = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.endorser_id is None and self.endorser_name is None:
+            raise broken("endorser_id_or_endorser_name")
+        return self
+
+
+class AnalyzeSkills(CommandData):
+    """Derive skills from one Git profile, or from all."""
+
+    component_id: Uuid | None = None
+
+
+def data_of_type(component_type: str, value: Any) -> ComponentData:
+    """Data that is sent for a new component. Raises for what its type does not allow."""
+    model = COMPONENT_TYPES.get(component_type)
+    if model is None or not isinstance(value, dict):
+        raise broken("object")
+    _refuse_derived(model, value)
+    return require_size(model.admit(value))
+
+
+def require_size(data: C) -> C:
+    """Refuse data that is larger than a component may be."""
+    if len(encode(data)) > MAX_DATA_BYTES:
+        raise broken("data_size")
+    return data
+
+
 def _refuse_derived(model: type[ComponentData], fields: dict[str, Any]) -> None:
     for name in model.derived_fields:
         if name in fields:
@@ -102,4 +146,8 @@ COMMANDS: Final = (
     CommandSpec("component.add", AddComponent),
     CommandSpec("component.update", UpdateComponent),
     CommandSpec("component.remove", RemoveComponent),
+    CommandSpec("component.verify", VerifyComponent),
+    CommandSpec("component.set_primary", SetPrimaryComponent),
+    CommandSpec("component.endorse_skill", EndorseSkill),
+    CommandSpec("skills.analyze", AnalyzeSkills),
 )

@@ -4,7 +4,10 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from domain.command_data.base import CommandData, CommandSpec
+from domain.command_data.base import SAGAS, CommandData, CommandSpec
+from domain.envelope import Ordinal
+from domain.event_data.lifecycle import MergeReason
+from domain.ids import Uuid
 from domain.times import Day
 from domain.values.person_name import PersonName
 from domain.values.rules import Flag, Reason, ShortText, broken
@@ -59,6 +62,20 @@ class RecordDeath(CommandData):
     date_of_death: Day
 
 
+class MergePersons(CommandData):
+    """Merge the person, the source, into another. What the target is like is looked up; a client cannot say it."""
+
+    target_person_id: Uuid
+    merge_reason: MergeReason
+
+
+class AbsorbPerson(CommandData):
+    """Take over what a person had that was merged into this one. The source is looked up; a client cannot say it."""
+
+    source_person_id: Uuid
+    source_version: Ordinal
+
+
 COMMANDS: Final = (
     CommandSpec("create", CreatePerson),
     CommandSpec("update", UpdatePerson),
@@ -66,4 +83,6 @@ COMMANDS: Final = (
     CommandSpec("lifecycle.reactivate", ReactivatePerson),
     CommandSpec("lifecycle.archive", ArchivePerson),
     CommandSpec("lifecycle.record_death", RecordDeath),
+    CommandSpec("merge", MergePersons),
+    CommandSpec("lifecycle.absorb", AbsorbPerson, SAGAS),
 )

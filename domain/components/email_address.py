@@ -12,6 +12,7 @@ class EmailAddressComponent(ComponentData):
 
     type_name = "EmailAddress"
     group = "contact"
+    access = "contact"
 
     email: EmailAddress
     email_type: Literal["Personal", "Work", "School", "Other"] = "Other"

@@ -8,14 +8,8 @@ from domain.components.base import ComponentData
 from domain.ids import Uuid
 from domain.model import Frozen
 from domain.times import Day
-from domain.values.rules import Count, NotBlank, Number, broken, fold, on_entry
+from domain.values.rules import Count, NotBlank, Number, fold, within
 from domain.values.url import Url
-
-
-def _share(share: int | float) -> int | float:
-    if not 0 <= share <= 100:
-        raise broken("share")
-    return share
 
 
 class LanguageUse(Frozen):
@@ -23,7 +17,7 @@ class LanguageUse(Frozen):
 
     language: NotBlank
     lines: Count = 0
-    share: Annotated[Number, on_entry(_share)] | None = None
+    share: Annotated[Number, within(0, 100, "share")] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -36,6 +30,7 @@ class GitProfileComponent(ComponentData):
 
     type_name = "GitProfile"
     group = "profile"
+    access = "career"
 
     provider: Literal["GitHub", "GitLab", "Bitbucket", "Gitea", "Other"] = "GitHub"
     username: NotBlank

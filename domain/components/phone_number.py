@@ -22,6 +22,7 @@ class PhoneNumberComponent(ComponentData):
 
     type_name = "PhoneNumber"
     group = "contact"
+    access = "contact"
 
     phone: PhoneNumber
     phone_type: Literal["Mobile", "Home", "Work", "Emergency", "Other"] = "Other"

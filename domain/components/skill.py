@@ -6,15 +6,9 @@ from domain.components.base import ComponentData
 from domain.ids import Uuid
 from domain.model import Frozen
 from domain.times import Day
-from domain.values.rules import NotBlank, Number, broken, fold, on_entry
+from domain.values.rules import NotBlank, Number, fold, within
 
 Proficiency = Literal["Beginner", "Intermediate", "Advanced", "Expert"]
-
-
-def _years(years: int | float) -> int | float:
-    if not 0 <= years <= 80:
-        raise broken("years_of_experience")
-    return years
 
 
 class Endorsement(Frozen):
@@ -31,6 +25,7 @@ class SkillComponent(ComponentData):
 
     type_name = "Skill"
     group = "profile"
+    access = "career"
     derived_fields = frozenset({"endorsements"})
 
     name: NotBlank
@@ -45,7 +40,7 @@ class SkillComponent(ComponentData):
         "Other",
     ]
     proficiency: Proficiency
-    years_of_experience: Annotated[Number, on_entry(_years)] | None = None
+    years_of_experience: Annotated[Number, within(0, 80, "years_of_experience")] | None = None
     last_used: Day | None = None
     endorsements: tuple[Endorsement, ...] = ()
     certifications: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Decides on adding, updating and removing components."""
+"""Decides on components: added, updated, removed, verified, made the primary one."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,17 +7,28 @@ from pydantic import JsonValue, ValidationError
 
 from domain.canonical import encode, plain_members
 from domain.command_data.base import CommandData
-from domain.command_data.component import AddComponent, RemoveComponent, UpdateComponent
+from domain.command_data.component import (
+    AddComponent,
+    AnalyzeSkills,
+    EndorseSkill,
+    RemoveComponent,
+    SetPrimaryComponent,
+    UpdateComponent,
+    VerifyComponent,
+)
 from domain.commands import Command
 from domain.components.base import ComponentData
 from domain.components.catalogue import COMPONENT_TYPES, members
-from domain.components.instance import MAX_COMPONENTS, MAX_DATA_BYTES, Component, Provenance
+from domain.components.instance import MAX_COMPONENTS, MAX_DATA_BYTES, Provenance
 from domain.decisions.base import Decision, Payloads
+from domain.decisions.component_guards import held_component, require_another_person, require_consent, require_free
+from domain.decisions.skill import analyze, endorse
 from domain.event_data.component import (
     ComponentAdded,
     ComponentPrimaryChanged,
     ComponentRemoved,
     ComponentUpdated,
+    ComponentVerified,
 )
 from domain.fields import broken_rule
 from domain.ids import derive
@@ -29,10 +40,12 @@ def add(command: Command, data: AddComponent, person: Person) -> Payloads:
     """A new component; the first of its type is the primary one."""
     if len(person.components) >= MAX_COMPONENTS:
         raise Refused("component_limit", limit=MAX_COMPONENTS)
+    require_another_person(person, data.component_type, data.data)
+    require_consent(person, data.component_type)
     component_id = data.component_id or derive(command.id, "component:0")
     if component_id in person.components or component_id in person.retired_components:
         raise Refused("component_exists", component_id=component_id, rule="id")
-    _require_free_key(person, data.component_type, data.data, except_id=None)
+    require_free(person.components.values(), data.component_type, data.data)
     held = person.components_of(data.component_type)
     added = ComponentAdded(
         component_id=component_id,
@@ -50,10 +63,11 @@ def add(command: Command, data: AddComponent, person: Person) -> Payloads:
 
 def update(_: Command, data: UpdateComponent, person: Person) -> Payloads:
     """The fields that differ, provided the result is valid."""
-    held = _held(person, data.component_id, data.component_type)
+    held = held_component(person, data.component_id, data.component_type)
     before = members(held.data)
     result = _patched(data.component_type, before, data.changes)
-    _require_free_key(person, data.component_type, result, except_id=held.component_id)
+    require_another_person(person, data.component_type, result)
+    require_free(person.components.values(), data.component_type, result, except_id=held.component_id)
     changes = _difference(result, before)
     if not changes:
         raise Refused("no_change")
@@ -69,12 +83,28 @@ def update(_: Command, data: UpdateComponent, person: Person) -> Payloads:
 
 def remove(_: Command, data: RemoveComponent, person: Person) -> Payloads:
     """The component is gone; the oldest remaining one takes over as primary."""
-    held = _held(person, data.component_id, data.component_type)
+    held = held_component(person, data.component_id, data.component_type)
     removed = ComponentRemoved(component_id=held.component_id, component_type=held.component_type)
     rest = [other for other in person.components_of(held.component_type) if other.component_id != held.component_id]
     if not held.is_primary or not rest:
         return (removed,)
     return (removed, _primary(person, held.component_type, rest[0].component_id))
+
+
+def verify(_: Command, data: VerifyComponent, person: Person) -> Payloads:
+    """The data was checked."""
+    held = held_component(person, data.component_id)
+    if held.is_verified:
+        raise Refused("no_change")
+    return (ComponentVerified(component_id=held.component_id, component_type=held.component_type, method=data.method),)
+
+
+def set_primary(_: Command, data: SetPrimaryComponent, person: Person) -> Payloads:
+    """Another component of the type is the primary one."""
+    held = held_component(person, data.component_id)
+    if held.is_primary:
+        raise Refused("no_change")
+    return (_primary(person, held.component_type, held.component_id),)
 
 
 def _primary(person: Person, component_type: str, component_id: str) -> ComponentPrimaryChanged:
@@ -84,22 +114,6 @@ def _primary(person: Person, component_type: str, component_id: str) -> Componen
         component_type=component_type,
         previous_component_id=previous.component_id if previous else None,
     )
-
-
-def _held(person: Person, component_id: str, component_type: str) -> Component:
-    held = person.components.get(component_id)
-    if held is None:
-        raise Refused("component_not_found", component_id=component_id)
-    if held.component_type != component_type:
-        raise Refused("component_type_mismatch", component_id=component_id, expected=held.component_type)
-    return held
-
-
-def _require_free_key(person: Person, component_type: str, data: ComponentData, *, except_id: str | None) -> None:
-    key = data.natural_key()
-    for other in person.components.values():
-        if other.component_type == component_type and other.component_id != except_id and other.natural_key() == key:
-            raise Refused("component_exists", component_id=other.component_id, rule="key")
 
 
 def _patched(component_type: str, before: dict[str, JsonValue], changes: dict[str, JsonValue]) -> ComponentData:
@@ -128,4 +142,8 @@ DECISIONS: Final[Mapping[type[CommandData], Decision]] = {
     AddComponent: add,
     UpdateComponent: update,
     RemoveComponent: remove,
+    VerifyComponent: verify,
+    SetPrimaryComponent: set_primary,
+    EndorseSkill: endorse,
+    AnalyzeSkills: analyze,
 }

@@ -5,8 +5,10 @@ from typing import Final
 
 from domain.command_data.base import CommandData
 from domain.command_data.lifecycle import (
+    AbsorbPerson,
     ArchivePerson,
     CreatePerson,
+    MergePersons,
     ReactivatePerson,
     RecordDeath,
     SuspendPerson,
@@ -14,6 +16,7 @@ from domain.command_data.lifecycle import (
 )
 from domain.commands import Command
 from domain.decisions.base import Decision, Payloads, require_not_in_future
+from domain.decisions.merging import absorb, merge
 from domain.event_data.base import EventData
 from domain.event_data.identity import BirthDateSet, NameUpdated
 from domain.event_data.lifecycle import (
@@ -104,4 +107,6 @@ DECISIONS: Final[Mapping[type[CommandData], Decision]] = {
     ReactivatePerson: reactivate,
     ArchivePerson: archive,
     RecordDeath: record_death,
+    MergePersons: merge,
+    AbsorbPerson: absorb,
 }

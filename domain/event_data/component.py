@@ -9,7 +9,7 @@ from domain.components.catalogue import RawData, stored_data
 from domain.components.instance import Provenance
 from domain.event_data.base import EventData, EventSpec
 from domain.ids import Uuid
-from domain.personal import OfComponent, Redacted
+from domain.personal import OfComponent, OfProfile, Redacted
 from domain.values.rules import Flag
 
 
@@ -49,6 +49,14 @@ class ComponentRemoved(EventData):
     component_type: str
 
 
+class ComponentVerified(EventData):
+    """The data of a component was checked, in the way that `method` names."""
+
+    component_id: Uuid
+    component_type: str
+    method: str
+
+
 class ComponentPrimaryChanged(EventData):
     """Another component of the type is the primary one now."""
 
@@ -57,9 +65,20 @@ class ComponentPrimaryChanged(EventData):
     previous_component_id: Uuid | None = None
 
 
+class SkillEndorsed(EventData):
+    """Somebody vouches for a skill."""
+
+    component_id: Uuid
+    endorser_id: OfProfile[Uuid] | None = None
+    endorser_name: OfProfile[str] | None = None
+    comment: OfProfile[str] | None = None
+
+
 EVENTS: Final[tuple[EventSpec, ...]] = (
     EventSpec("person.component_added", 3, "component", "added", ComponentAdded),
     EventSpec("person.component_updated", 2, "component", "updated", ComponentUpdated),
     EventSpec("person.component_removed", 2, "component", "removed", ComponentRemoved),
+    EventSpec("person.component_verified", 1, "component", "verified", ComponentVerified),
     EventSpec("person.component_primary_changed", 1, "component", "primary_changed", ComponentPrimaryChanged),
+    EventSpec("person.skill_endorsed", 2, "component", "skill_endorsed", SkillEndorsed),
 )

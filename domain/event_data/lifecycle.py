@@ -2,8 +2,11 @@
 
 from typing import Final, Literal
 
+from pydantic import StrictInt
+
 from domain.event_data.base import EventData, EventSpec
 from domain.ids import Uuid
+from domain.model import Frozen
 from domain.personal import OfIdentity, OfProfile
 from domain.times import Day
 from domain.values.person_name import PersonName
@@ -53,6 +56,22 @@ class PersonMerged(EventData):
     merge_reason: MergeReason
 
 
+class AbsorbedComponent(Frozen):
+    """A component of the absorbed person, and the one of this person that stands for it now."""
+
+    source_component_id: Uuid
+    component_id: Uuid
+
+
+class PersonAbsorbed(EventData):
+    """What another person had was taken over. `skipped` had a counterpart here already; what may not be taken over is in neither list."""
+
+    source_person_id: Uuid
+    source_version: StrictInt
+    moved: tuple[AbsorbedComponent, ...] = ()
+    skipped: tuple[AbsorbedComponent, ...] = ()
+
+
 EVENTS: Final[tuple[EventSpec, ...]] = (
     EventSpec("person.created", 3, "lifecycle", "created", PersonCreated),
     EventSpec("person.activated", 2, "lifecycle", "activated", PersonActivated),
@@ -60,4 +79,5 @@ EVENTS: Final[tuple[EventSpec, ...]] = (
     EventSpec("person.archived", 2, "lifecycle", "archived", PersonArchived),
     EventSpec("person.death_recorded", 2, "lifecycle", "death_recorded", DeathRecorded),
     EventSpec("person.merged", 2, "lifecycle", "merged", PersonMerged),
+    EventSpec("person.absorbed", 1, "lifecycle", "absorbed", PersonAbsorbed),
 )

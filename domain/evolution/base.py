@@ -1,6 +1,6 @@
 """How an effect is declared: by the payload whose effect it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from domain.event_data.base import EventData
@@ -8,6 +8,7 @@ from domain.events import Event
 from domain.person import Person
 
 D = TypeVar("D", bound=EventData)
+V = TypeVar("V")
 Effect = Callable[[Person, Any, Event], Person]
 
 
@@ -32,3 +33,8 @@ def effects() -> tuple[dict[type[EventData], Effect], Callable[[type[EventData]]
 def changed(person: Person, **changes: object) -> Person:
     """The state with other values in some fields."""
     return person.model_copy(update=changes)
+
+
+def without(held: Mapping[str, V], *keys: str) -> dict[str, V]:
+    """The map without some keys."""
+    return {key: value for key, value in held.items() if key not in keys}

@@ -2,10 +2,19 @@
 
 from pydantic import JsonValue
 
+from domain.canonical import plain
 from domain.components.base import ComponentData
 from domain.components.catalogue import RawData, members, stored_data
 from domain.components.instance import Component
-from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated
+from domain.components.skill import Endorsement, SkillComponent
+from domain.event_data.component import (
+    ComponentAdded,
+    ComponentPrimaryChanged,
+    ComponentRemoved,
+    ComponentUpdated,
+    ComponentVerified,
+    SkillEndorsed,
+)
 from domain.events import Event
 from domain.evolution.base import changed, effects
 from domain.person import Person
@@ -67,7 +76,16 @@ def _component_removed(person: Person, data: ComponentRemoved, _: Event) -> Pers
         person,
         components={key: held for key, held in person.components.items() if key not in gone},
         retired_components=person.retired_components.union(gone),
+        quality={key: open_flag for key, open_flag in person.quality.items() if open_flag.component_id not in gone},
     )
+
+
+@on(ComponentVerified)
+def _component_verified(person: Person, data: ComponentVerified, event: Event) -> Person:
+    held = person.components.get(data.component_id)
+    if held is None or held.is_verified:
+        return person
+    return _replace(person, held, {"is_verified": True, "updated_at": event.time, "updated_by": event.actor})
 
 
 @on(ComponentPrimaryChanged)
@@ -77,6 +95,26 @@ def _primary_changed(person: Person, data: ComponentPrimaryChanged, event: Event
         return person
     cleared = changed(person, components=_without_primary(person.components, data.component_type))
     return _replace(cleared, held, {"is_primary": True, "updated_at": event.time, "updated_by": event.actor})
+
+
+@on(SkillEndorsed)
+def _skill_endorsed(person: Person, data: SkillEndorsed, event: Event) -> Person:
+    held = person.components.get(data.component_id)
+    if held is None or held.component_type != "Skill":
+        return person
+    # Who vouches may be unreadable by now; that somebody does is kept.
+    readable = {
+        name: value
+        for name in ("endorser_id", "endorser_name", "comment")
+        if not isinstance(value := getattr(data, name), Redacted)
+    }
+    endorsement = Endorsement.model_construct(**readable, date=event.time.date())
+    changes: dict[str, object] = {
+        "data": _endorsed(held, endorsement),
+        "updated_at": event.time,
+        "updated_by": event.actor,
+    }
+    return _replace(person, held, changes)
 
 
 def _replace(person: Person, held: Component, changes: dict[str, object]) -> Person:
@@ -91,6 +129,17 @@ def _without_primary(held: dict[str, Component], component_type: str) -> dict[st
         else component
         for key, component in held.items()
     }
+
+
+def _endorsed(held: Component, endorsement: Endorsement) -> ComponentData | RawData | Redacted:
+    if isinstance(held.data, SkillComponent):
+        return held.data.model_copy(update={"endorsements": (*held.data.endorsements, endorsement)})
+    if isinstance(held.data, Redacted):
+        return held.data
+    raw = members(held.data)
+    before = raw.get("endorsements")
+    endorsements = before if isinstance(before, list) else []
+    return {**raw, "endorsements": [*endorsements, plain(endorsement)]}
 
 
 def _patched(held: Component, changes: dict[str, JsonValue] | Redacted) -> ComponentData | RawData | Redacted:

@@ -4,6 +4,7 @@ from typing import Final
 
 from domain.event_data.lifecycle import (
     DeathRecorded,
+    PersonAbsorbed,
     PersonActivated,
     PersonArchived,
     PersonCreated,
@@ -64,3 +65,10 @@ def _died(person: Person, data: DeathRecorded, _: Event) -> Person:
 @on(PersonMerged)
 def _merged(person: Person, data: PersonMerged, _: Event) -> Person:
     return _move(person, _ACTIVE, Status.MERGED_INTO, merged_into=data.target_person_id)
+
+
+@on(PersonAbsorbed)
+def _absorbed(person: Person, data: PersonAbsorbed, _: Event) -> Person:
+    if data.source_person_id in person.absorbed:
+        return person
+    return changed(person, absorbed=person.absorbed | {data.source_person_id})

@@ -1,17 +1,27 @@
 """Attributes: observed facts about a person with validity and provenance, superseded or invalidated, never overwritten."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.ids import Uuid
 from domain.model import Frozen
-from domain.personal import Redacted
+from domain.personal import Group, Personal, Redacted
+from domain.relations import ForeignId
 from domain.times import Day
-from domain.values.rules import NotBlank
+from domain.values.attribute_value import AttributeValue
 
+T = TypeVar("T")
 AttributeType = Literal["Identifying", "Physical", "Healthcare", "Demographic", "Custom"]
+OfAttribute = Annotated[Redacted | T, Field(union_mode="left_to_right"), Personal(None)]
+"""Personal data in the group of its attribute type: `group_of`."""
+
+
+def group_of(attribute_type: AttributeType) -> Group:
+    """Group in which the value of an attribute is protected."""
+    return "health" if attribute_type == "Healthcare" else "identity"
 
 
 class AttributeProvenance(Frozen):
@@ -19,16 +29,16 @@ class AttributeProvenance(Frozen):
 
     source: Literal["SelfReported", "Measured", "DocumentVerified", "Computed", "Imported"]
     confidence: Literal["Certain", "Likely", "Possible", "Uncertain"]
-    recorded_by: str | None = None
+    recorded_by: ForeignId | None = None
 
 
 class Attribute(Frozen):
-    """One attribute of a person, as a state holds it."""
+    """One attribute of a person, as a state holds it. A value of a type that is not known stays as it was stored."""
 
     attribute_id: Uuid
     attribute_type: AttributeType
-    name: NotBlank
-    value: Redacted | JsonValue
+    name: str
+    value: OfAttribute[AttributeValue | JsonValue]
     valid_from: Day | None = None
     valid_until: Day | None = None
     provenance: AttributeProvenance
@@ -38,3 +48,8 @@ class Attribute(Frozen):
         return (self.valid_from is None or self.valid_from <= day) and (
             self.valid_until is None or day <= self.valid_until
         )
+
+
+def observe_at(attributes: Iterable[Attribute], day: date) -> tuple[Attribute, ...]:
+    """The attributes that hold on a day."""
+    return tuple(attribute for attribute in attributes if attribute.is_valid_on(day))

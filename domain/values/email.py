@@ -48,4 +48,4 @@ def _domain(domain: str) -> str:
 class EmailAddress(Frozen):
     """One mailbox."""
 
-    address: Annotated[str, on_entry(normalise_address)]
+    address: Annotated[str, on_entry(normalise_address, format="idn-email", pattern="^[^@]+@[^@]+$")]

@@ -36,3 +36,16 @@ class HourRange(Frozen):
         if not is_stored(info) and not 0 <= self.start < self.end <= 23:
             raise broken("hour_range")
         return self
+
+
+class QuietHours(Frozen):
+    """From the start of one hour to the start of another; past midnight when the second is the smaller one."""
+
+    start: StrictInt
+    end: StrictInt
+
+    @model_validator(mode="after")
+    def _differ(self, info: ValidationInfo) -> Self:
+        if not is_stored(info) and not (0 <= self.start <= 23 and 0 <= self.end <= 23 and self.start != self.end):
+            raise broken("hour_range")
+        return self

@@ -37,8 +37,8 @@ def _parts(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_part(text) for text in texts)
 
 
-Part = Annotated[str, on_entry(_part)]
-Parts = Annotated[tuple[str, ...], on_entry(_parts)]
+Part = Annotated[str, on_entry(_part, minLength=1)]
+Parts = Annotated[tuple[str, ...], on_entry(_parts, maxItems=8)]
 
 
 class PersonName(DumpedOnce):

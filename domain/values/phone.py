@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Final
 
-from pydantic import ModelWrapValidatorHandler, ValidationInfo, model_validator
+from pydantic import GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, WithJsonSchema, model_validator
 
 from domain.model import Frozen, is_stored
 from domain.values.rules import broken, on_entry
@@ -56,8 +56,18 @@ def _extension(text: str) -> str:
 class PhoneNumber(Frozen):
     """One line. The calling code is taken in to read a national number and is then part of the number."""
 
-    number: str
-    extension: Annotated[str, on_entry(_extension)] | None = None
+    number: Annotated[
+        str, WithJsonSchema({"type": "string", "pattern": f"^{_INTERNATIONAL.pattern}$"}, mode="serialization")
+    ]
+    extension: Annotated[str, on_entry(_extension, pattern=f"^{_EXTENSION.pattern}$")] | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """What is sent may name the calling code; what is stored has it in the number."""
+        shown = handler.resolve_ref_schema(handler(schema))
+        if handler.mode == "validation":
+            shown["properties"]["country_calling_code"] = {"type": "string", "pattern": f"^{_CALLING_CODE.pattern}$"}
+        return shown
 
     @model_validator(mode="wrap")
     @classmethod

@@ -19,5 +19,5 @@ def _check(text: str) -> str:
     return text
 
 
-Url = Annotated[str, on_entry(_check)]
+Url = Annotated[str, on_entry(_check, format="uri", pattern="^https?://", maxLength=2048)]
 """Absolute http or https address without user information."""

@@ -1,47 +1,55 @@
-"""The summary of a person: one flat row for lists, cards and filters."""
+"""The summary of a person: one flat row for lists, cards and filters (domain.md 16.2).
+
+A merged person leaves a stub that leads to the target, an erased one a stub without personal data.
+"""
 
 from datetime import datetime
+from typing import Final
 
-from pydantic import JsonValue
-
-from domain.components.email_address import EmailAddressComponent
-from domain.components.instance import Component
-from domain.components.phone_number import PhoneNumberComponent
+from domain.event_catalogue import EVENTS
 from domain.person import Person
-from domain.personal import Redacted
 from domain.times import format_instant
-from domain.values.name_display import display_name, sort_name
+from domain.views.changed_by import every
+from domain.views.model import RenderedModel
+from domain.views.portrait import Portrait, Row, portrait_of
 
-Row = dict[str, JsonValue]
 
-
-def render_summary(person: Person) -> Row | None:
+def render_summary(person: Person | Portrait) -> Row | None:
     """The row of a person that exists."""
-    if not person.exists:
+    seen = portrait_of(person)
+    state = seen.person
+    if not state.exists:
         return None
+    if seen.is_gone:
+        return _stub(state)
+    email, phone, job, run = seen.email, seen.phone, seen.job, state.onboarding
     return {
-        "person_id": person.person_id,
-        "status": person.status.value,
-        "version": person.version,
-        "created_at": instant(person.created_at),
-        "updated_at": instant(person.updated_at),
-        "last_activity_at": instant(person.last_activity_at),
-        **_name(person),
-        **_contact(person),
-        "current_employer": None,
-        "current_role": None,
-        "current_organization_ids": [],
-        "location": None,
-        "primary_location_id": None,
-        "skills_count": len(person.components_of("Skill")),
-        "component_count": len(person.components),
-        "component_types": [*sorted({held.component_type for held in person.components.values()})],
-        "identity_level": "Unverified",
-        "onboarding_state": person.onboarding.state if person.onboarding else None,
-        "onboarding_run": person.onboarding.run if person.onboarding else None,
-        "quality_flags": [],
-        "redirect_to": person.merged_into,
-        "erased": person.is_erased,
+        "person_id": state.person_id,
+        "status": state.status.value,
+        "version": state.version,
+        "created_at": seen.created_at,
+        "updated_at": instant(state.updated_at),
+        "last_activity_at": instant(state.last_activity_at),
+        "display_name": seen.display_name,
+        "sort_name": seen.sort_name,
+        "primary_email": email.data.email.address if email else None,
+        "primary_email_component_id": email.component.component_id if email else None,
+        "primary_phone": phone.data.phone.number if phone else None,
+        "primary_phone_component_id": phone.component.component_id if phone else None,
+        "current_employer": job.company if job else None,
+        "current_role": job.position if job else None,
+        "current_organization_ids": seen.organization_ids,
+        "location": seen.place,
+        "primary_location_id": _primary_location(state),
+        "skills_count": len(seen.components.get("Skill", ())),
+        "component_count": len(state.components),
+        "component_types": seen.component_types,
+        "identity_level": seen.identity_level,
+        "onboarding_state": run.state if run else None,
+        "onboarding_run": run.run if run else None,
+        "quality_flags": [*sorted({held.flag for held in state.quality.values()})] if state.quality else [],
+        "redirect_to": None,
+        "erased": False,
     }
 
 
@@ -50,32 +58,25 @@ def instant(at: datetime | None) -> str | None:
     return None if at is None else format_instant(at)
 
 
-def _name(person: Person) -> Row:
-    name = person.name
-    if name is None or isinstance(name, Redacted):
-        return {"display_name": None, "sort_name": None}
-    return {"display_name": display_name(name), "sort_name": sort_name(name)}
+def _stub(person: Person) -> Row:
+    row: Row = {"person_id": person.person_id, "status": person.status.value}
+    if person.merged_into is not None:
+        row["redirect_to"] = person.merged_into
+    if person.is_erased:
+        row["erased"] = True
+    return row
 
 
-def _contact(person: Person) -> Row:
-    email = _preferred(person, "EmailAddress", EmailAddressComponent)
-    phone = _preferred(person, "PhoneNumber", PhoneNumberComponent)
-    address = email.data.email.address if email and isinstance(email.data, EmailAddressComponent) else None
-    number = phone.data.phone.number if phone and isinstance(phone.data, PhoneNumberComponent) else None
-    return {
-        "primary_email": address,
-        "primary_email_component_id": email.component_id if email else None,
-        "primary_phone": number,
-        "primary_phone_component_id": phone.component_id if phone else None,
-    }
+def _primary_location(person: Person) -> str | None:
+    if not person.locations:
+        return None
+    primary = [held.location_id for held in person.locations.values() if held.is_primary]
+    return min(primary, default=None)
 
 
-def _preferred(
-    person: Person, component_type: str, model: type[EmailAddressComponent] | type[PhoneNumberComponent]
-) -> Component | None:
-    usable = [
-        held
-        for held in person.components_of(component_type)
-        if isinstance(held.data, model) and getattr(held.data, "can_receive_calls", True)
-    ]
-    return next((held for held in usable if held.is_primary), usable[0] if usable else None)
+MODEL: Final = RenderedModel(
+    "summary",
+    # Version, times and activity are columns, so every event changes the row.
+    every(*(spec.model for spec in EVENTS.values())),
+    render_summary,
+)

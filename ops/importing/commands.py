@@ -6,11 +6,12 @@ domain refuses an id that comes back with other content, so an edition must chan
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from pydantic import ValidationError
 
-from domain.canonical import NotCanonical, plain_members
+from domain.canonical import NotCanonical, encode, plain_members
 from domain.commands import COMMANDS
 from domain.fields import broken_rule, dotted
 from domain.ids import NS, derive
@@ -49,6 +50,36 @@ def update_component(edition: str, added: PlannedCommand, changes: dict[str, Any
     }
     command_id = derive(NS, f"{edition}:component.update:0")
     return _admitted("person.commands.component.update", command_id, added.person_id, payload)
+
+
+def place_component(
+    base: str, slot: str, person_id: str, component_type: str, data: dict[str, Any], *, is_primary: bool = False
+) -> PlannedCommand:
+    """Add the component that a source keeps in one place, whatever it holds: the place names it for ever."""
+    place = f"{base}:component:{component_type}:{slot}"
+    payload: dict[str, Any] = {
+        "component_id": derive(NS, place),
+        "component_type": component_type,
+        "data": data,
+        "provenance_kind": "Imported",
+    }
+    if is_primary:
+        payload["is_primary"] = True
+    return _admitted("person.commands.component.add", derive(NS, f"{place}:{digest(payload)}"), person_id, payload)
+
+
+def amend_person(command_type: str, person_id: str, version: int, data: dict[str, Any]) -> PlannedCommand:
+    """A command that changes the person as it was held at `version`. Its id rests on what it changes, and when."""
+    command_id = derive(NS, f"import:amend:{person_id}:{version}:{command_type}:{digest(data)}")
+    return _admitted(command_type, command_id, person_id, data)
+
+
+def digest(data: dict[str, Any]) -> str:
+    """Tells contents apart. Raises UnfitError for what has no canonical form."""
+    try:
+        return hashlib.sha256(encode(data)).hexdigest()
+    except NotCanonical as error:
+        raise UnfitError(f"{dotted(error.path)}: {error.rule}") from error
 
 
 def _admitted(command_type: str, command_id: str, person_id: str, data: dict[str, Any]) -> PlannedCommand:

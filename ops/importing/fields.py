@@ -56,6 +56,13 @@ def name_of_parts(parts: Mapping[str, list[str]], honorific: str) -> dict[str, A
     return _admitted_name(fields)
 
 
+def name_of_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a name given as the domain has them; only the convention is worked out when it is missing."""
+    if "naming_convention" in fields:
+        return _admitted_name(fields)
+    return _admitted_name({**fields, "naming_convention": _convention(fields)})
+
+
 def email_address(text: str) -> dict[str, Any]:
     """The fields of an e-mail address."""
     return _fields(EmailAddress, "email", {"address": text})

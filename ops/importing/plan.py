@@ -25,15 +25,36 @@ class PlannedCommand:
 
 @dataclass(frozen=True)
 class PlannedPerson:
-    """The commands of one person, in the order in which they must be sent."""
+    """The commands that make the person, in the order in which they must be sent; the first one creates it."""
 
     source_ref: str
     commands: tuple[PlannedCommand, ...]
+    line: int | None = None
+    """Where the source is read line by line: the line, from 1."""
+    active: bool | None = None
+    """Whether the person takes part; None when the source does not say."""
+    is_authority: bool = False
+    """Whether the source also changes what is held already. Otherwise it only adds."""
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A person, or a part of a person planned just before, that was left out; holds no personal data."""
+    """A person, or a part of a person planned just before, that was left out; holds no personal data.
+
+    `reason` is ``<field>: <rule>``.
+    """
 
     source_ref: str
     reason: str
+    line: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.source_ref}, column {self.column}" if self.column else self.source_ref
+        return f"{where}: {self.reason}"
+
+    def as_record(self) -> dict[str, Any]:
+        """The line of the file of rejects."""
+        field, _, rule = self.reason.partition(": ")
+        place = {"source": self.source_ref, "line": self.line, "column": self.column}
+        return {**{key: value for key, value in place.items() if value is not None}, "field": field, "rule": rule}

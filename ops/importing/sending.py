@@ -1,118 +1,132 @@
 """Sends import plans as commands, with bounded concurrency, and reports what became of each person.
 
-Guarantee: the commands of one person are sent in order; ids come from the plan, so importing twice changes nothing."""
+Guarantee: the commands of one person are sent in order. A person that is held already is asked for first, and only what
+differs from the source is sent, so importing twice changes nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from bridge.jetstream import JetStreamError, api
 from config.streams import EVENTS
-from ops.client import ClientError, CommandMessage, PersonClient
-from ops.importing.git_history import plan_git
+from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
+from ops.importing.differences import of_held, of_new
 from ops.importing.plan import PlannedCommand, PlannedPerson, Rejected
-from ops.importing.vcards import plan_vcards
+from ops.importing.progress import progress
+from ops.importing.report import ImportReport, RefusedCommand
 
-CONCURRENT_PERSONS = 64
+CONCURRENT_PERSONS = 256
 OUTCOME_TIMEOUT_S = 60.0
+_QUERY_TIMEOUT_MS: Final = 10_000
+_DONE_ALREADY: Final = frozenset({"component_exists", "no_change"})
+"""Refusals of a difference that say: somebody else was faster, or removed the component since."""
 
 
-@dataclass
-class ImportReport:
-    """What an import did. `refused` holds one line per refused command, `left_out` what the source could not give."""
-
-    persons: int = 0
-    created: int = 0
-    unchanged: int = 0
-    commands: int = 0
-    events: int = 0
-    person_ids: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    dry_run: bool = False
-
-    def as_data(self) -> dict[str, Any]:
-        """The report as JSON data."""
-        return dict(vars(self))
-
-    def as_text(self) -> str:
-        """The report for people."""
-        if self.dry_run:
-            lines = [f"{self.persons} persons with {self.commands} commands would be sent"]
-        else:
-            lines = [
-                f"{self.persons} persons: {self.created} created, {self.unchanged} were there already; "
-                f"{self.commands} commands, {self.events} events"
-            ]
-        if self.refused:
-            lines += [f"{len(self.refused)} refused:", *(f"  {line}" for line in self.refused)]
-        if self.left_out:
-            lines += [f"{len(self.left_out)} left out:", *(f"  {line}" for line in self.left_out)]
-        return "\n".join(lines)
-
-
-async def import_source(
-    kind: str, path: Path, *, nats_url: str, dry_run: bool = False, show_progress: bool = False
+async def send_plan(
+    kind: str,
+    plan: list[PlannedPerson | Rejected],
+    *,
+    nats_url: str,
+    dry_run: bool = False,
+    show_progress: bool = False,
 ) -> ImportReport:
-    """Plan a source (`git` or `vcard`) and send it; raises ImportSourceError, ClientError or BridgeError."""
-    plan = list(plan_git(path) if kind == "git" else plan_vcards(path))
-    report = ImportReport(dry_run=dry_run)
+    """Send a plan of a source (`git`, `vcard`, `csv`, `scim`); raises ClientError or BridgeError."""
     people = [entry for entry in plan if isinstance(entry, PlannedPerson)]
-    report.persons = len(people)
-    report.left_out = [f"{entry.source_ref}: {entry.reason}" for entry in plan if isinstance(entry, Rejected)]
-    report.commands = sum(len(person.commands) for person in people)
+    report = ImportReport(
+        persons=len(people), left_out=[entry for entry in plan if isinstance(entry, Rejected)], dry_run=dry_run
+    )
     if dry_run or not people:
+        report.commands = sum(len(person.commands) for person in people)
         return report
     async with PersonClient(nats_url) as client:
-        before = await _last_sequence(client)
-        with _progress(len(people), show_progress) as advance:
-            slots = asyncio.Semaphore(CONCURRENT_PERSONS)
-
-            async def one(person: PlannedPerson) -> None:
-                async with slots:
-                    await _send_person(client, kind, person, report, before)
-                    advance()
-
-            async with asyncio.TaskGroup() as group:
-                for person in people:
-                    group.create_task(one(person))
+        importer = _Importer(client, kind, report, await _last_sequence(client))
+        with progress(len(people), show_progress) as advance:
+            queue = iter(people)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(CONCURRENT_PERSONS, len(people))):
+                        group.create_task(importer.work_off(queue, advance))
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None  # one lost connection fails many at once
     return report
 
 
-async def _send_person(
-    client: PersonClient, kind: str, person: PlannedPerson, report: ImportReport, before: int
-) -> None:
-    create, *rest = person.commands
-    outcome = await client.send(_message(kind, create), timeout_s=OUTCOME_TIMEOUT_S)
-    _count(report, person.source_ref, create, outcome, before)
-    if outcome["status"] != "accepted":
-        return
-    report.person_ids.append(outcome["person_id"])
-    if outcome["position"]["stream_sequence"] > before:
-        report.created += 1
-    else:
-        report.unchanged += 1
-    published = [(command, await client.publish(_message(kind, command))) for command in rest]
-    for command, (command_id, awaited) in published:
-        outcome = await client.outcome(command_id, awaited, timeout_s=OUTCOME_TIMEOUT_S)
-        _count(report, person.source_ref, command, outcome, before)
+class _Importer:
+    def __init__(self, client: PersonClient, kind: str, report: ImportReport, before: int) -> None:
+        self._client = client
+        self._kind = kind
+        self._report = report
+        self._before = before
 
+    async def work_off(self, queue: Iterator[PlannedPerson], advance: Callable[[], None]) -> None:
+        for person in queue:
+            await self._bring(person)
+            advance()
 
-def _count(
-    report: ImportReport, source_ref: str, command: PlannedCommand, outcome: dict[str, Any], before: int
-) -> None:
-    if outcome["status"] != "accepted":
-        report.refused.append(f"{source_ref} {command.type}: {outcome['code']}: {outcome.get('reason', '')}")
-    elif outcome["position"] is not None and outcome["position"]["stream_sequence"] > before:
-        report.events += len(outcome["events"])
+    async def _bring(self, person: PlannedPerson) -> None:
+        create = person.commands[0]
+        [outcome] = await self._send([create])
+        known = outcome["status"] == "accepted" or outcome["code"] == "person_exists"
+        if not known:
+            self._report.refused.append(RefusedCommand.of(person, create, outcome))
+            return
+        self._report.person_ids.append(create.person_id)
+        if self._is_new(outcome):
+            self._report.created += 1
+            self._report.events += len(outcome["events"])
+            await self._follow(person, of_new(person))
+        else:
+            await self._amend(person, outcome)
+
+    async def _amend(self, person: PlannedPerson, created: dict[str, Any]) -> None:
+        request: dict[str, Any] = {"person_id": person.commands[0].person_id, "include": ["components"]}
+        if created["position"] is not None:
+            request["min_position"] = created["position"]
+        try:
+            held = (await self._client.query("get_by_id", request, timeout_ms=_QUERY_TIMEOUT_MS))["data"]
+        except QueryFailed as failed:
+            self._refuse(person, failed.code, failed.reason)
+            return
+        if held["person_id"] != person.commands[0].person_id or held["redirect_to"] is not None:
+            self._refuse(person, "merged_away", "the person was merged into another")
+            return
+        events = await self._follow(person, of_held(person, held), passing=_DONE_ALREADY)
+        if events:
+            self._report.changed += 1
+        else:
+            self._report.unchanged += 1
+
+    async def _follow(
+        self, person: PlannedPerson, commands: tuple[PlannedCommand, ...], *, passing: frozenset[str] = frozenset()
+    ) -> int:
+        """Send what belongs to a person that exists; returns the number of new events."""
+        events = 0
+        for command, outcome in zip(commands, await self._send(commands), strict=True):
+            if outcome["status"] != "accepted":
+                if outcome["code"] not in passing:
+                    self._report.refused.append(RefusedCommand.of(person, command, outcome))
+            elif self._is_new(outcome):
+                events += len(outcome["events"])
+        self._report.events += events
+        return events
+
+    async def _send(self, commands: list[PlannedCommand] | tuple[PlannedCommand, ...]) -> list[dict[str, Any]]:
+        published = [await self._client.publish(_message(self._kind, command)) for command in commands]
+        self._report.commands += len(published)
+        return [
+            await self._client.outcome(command_id, awaited, timeout_s=OUTCOME_TIMEOUT_S)
+            for command_id, awaited in published
+        ]
+
+    def _is_new(self, outcome: dict[str, Any]) -> bool:
+        return outcome["position"] is not None and outcome["position"]["stream_sequence"] > self._before
+
+    def _refuse(self, person: PlannedPerson, code: str, reason: str) -> None:
+        outcome = {"code": code, "reason": reason}
+        self._report.refused.append(RefusedCommand.of(person, person.commands[0], outcome))
 
 
 def _message(kind: str, command: PlannedCommand) -> CommandMessage:
@@ -132,23 +146,3 @@ async def _last_sequence(client: PersonClient) -> int:
     except JetStreamError:
         raise ClientError("the event stream does not exist yet. Start a worker once; it creates the streams.") from None
     return int(state["last_seq"])
-
-
-def _progress(total: int, shown: bool) -> AbstractContextManager[Callable[[], None]]:
-    if not shown:
-        return nullcontext(lambda: None)
-    return _Bar(total)
-
-
-class _Bar(AbstractContextManager[Callable[[], None]]):
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("importing", total=total)
-
-    def __enter__(self) -> Callable[[], None]:
-        self._progress.start()
-        return lambda: self._progress.advance(self._task)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()

@@ -24,9 +24,10 @@ _NAME: Final = re.compile(r"(?:[\w-]+\.)?([\w-]+)[;:]", re.ASCII)
 _LINE: Final = re.compile(
     r'(?:[\w-]+\.)?[\w-]+(?:;[\w-]+(?:=(?:"[^"]*"|[^",;:]*)(?:,(?:"[^"]*"|[^",;:]*))*)?)*:', re.ASCII
 )
-_READ: Final = frozenset(
-    ["BDAY", "EMAIL", "EXPERTISE", "FN", "KIND", "N", "TEL", "UID", "VERSION", "X-ABSHOWAS", "X-ADDRESSBOOKSERVER-KIND"]
+_PROPERTIES: Final = (
+    "ADR BDAY EMAIL EXPERTISE FN KIND LANG N ORG ROLE TEL TITLE UID URL VERSION X-ABSHOWAS X-ADDRESSBOOKSERVER-KIND"
 )
+_READ: Final = frozenset(_PROPERTIES.split())
 _OF_THE_EXPORT: Final = ("REV:", "PRODID:")
 
 

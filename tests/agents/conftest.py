@@ -19,9 +19,15 @@ from nats.aio.msg import Msg
 
 from agents.decide_person import DecidePerson
 from agents.fold_persons import FoldPersons
+from agents.mark_position import MarkPosition
 from agents.park_poison import ParkPoison
+from agents.project_network import ProjectNetwork
+from agents.project_search import ProjectSearch
+from agents.project_skills import ProjectSkills
+from agents.project_statistics import ProjectStatistics
 from agents.project_summary import ProjectSummary
 from agents.project_timeline import ProjectTimeline
+from agents.project_views import ProjectViews
 from agents.quarantine import Quarantine
 from agents.reading import EventLog
 from agents.redrive import Redriver, Repeat
@@ -41,6 +47,7 @@ from domain.evolve import apply
 from domain.partitions import partition_of
 from domain.person import Person
 from domain.subjects import event_subject, person_filter
+from domain.views.chain import Chain
 from lanes.agent import Batch, LaneAgent
 from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition
@@ -51,13 +58,20 @@ from lanes.table import LaneTable
 from lanes.table_memory import TableMemory
 from local.stack import Endpoints
 from ops.client import REPLY_TO, CommandMessage
+from ops.model_rows import PersonModels, statistics_of
 from queries.tables_of_worker import WorkerTables
+from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
 from tables.position import AppliedPositions
 from tables.quarantine import Parked, QuarantineTable
+from tables.rendered import RenderedTable
+from tables.search import SearchTable
+from tables.skills import SkillsTable
+from tables.statistics import StatisticsTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
+from tables.views import ViewsTable
 
 PARTITIONS = 8
 P = 3
@@ -153,7 +167,12 @@ class Worker:
         self._tables = {name: self._table(app, name) for name in topics.TABLES}
         self.persons = PersonsTable(self._tables["persons"], 100)
         self.summary = SummaryTable(self._tables["summary"])
+        self.search = SearchTable(self._tables["search"])
+        self.skills = SkillsTable(self._tables["skills"])
+        self.network = NetworkTable(self._tables["network"])
+        self.views = ViewsTable(self._tables["views"])
         self.timeline = TimelineTable(self._tables["timeline"])
+        self.statistics = StatisticsTable(self._tables["statistics"])
         self.outcomes = OutcomesTable(self._tables["outcomes"])
         self.quarantine = QuarantineTable(self._tables["quarantine"])
         self.positions = AppliedPositions()
@@ -168,7 +187,13 @@ class Worker:
         return [
             FoldPersons(self.persons, self.positions, self.log, self._letters, wards, max_state_bytes=max_state_bytes),
             ProjectSummary(self.summary, wards, max_row_bytes=1 << 20),
+            ProjectSearch(self.search, wards, max_row_bytes=1 << 20),
+            ProjectSkills(self.skills, wards, max_row_bytes=1 << 20),
+            ProjectNetwork(self.network, wards, max_row_bytes=1 << 20),
+            ProjectViews(self.views, wards, max_row_bytes=1 << 20),
             ProjectTimeline(self.timeline, self.log, wards, max_row_bytes=1 << 20),
+            ProjectStatistics(self.statistics, self.log, wards),
+            MarkPosition(self.queried(self.positions).on_events(), self.positions),
             ParkPoison(self.quarantine, self._letters),
         ]
 
@@ -246,7 +271,12 @@ class Worker:
             partitions=PARTITIONS,
             persons=self.persons,
             summary=self.summary,
+            search=self.search,
+            skills=self.skills,
+            network=self.network,
+            views=self.views,
             timeline=self.timeline,
+            statistics=self.statistics,
             outcomes=self.outcomes,
             quarantine=self.quarantine,
             positions=positions,
@@ -287,6 +317,42 @@ class Worker:
         self._sequence += 1
         data = orjson.dumps(command.envelope())
         return carried(streams.COMMANDS, command.type, data, self._sequence, 0, {REPLY_TO: self.inbox})
+
+    def rendered(self) -> dict[str, RenderedTable]:
+        """The models with one row per person."""
+        return {
+            "summary": self.summary,
+            "search": self.search,
+            "skills": self.skills,
+            "network": self.network,
+            "views": self.views,
+        }
+
+    async def assert_folded(self, *person_ids: str) -> None:
+        """Every row of these persons, and the statistics of all persons, equal an independent fold of JetStream."""
+        self.persons.forget(P)
+        everybody = {key.decode() for key, _ in self.persons.table.rows(P)}
+        models: dict[str, PersonModels] = {}
+        for person_id in everybody | set(person_ids):
+            one, chain, last = PersonModels(Person.new(person_id), P), Chain.of(person_id), 0
+            async for arrival in self.log.arrivals(person_id):
+                last, chain = arrival.stream_sequence, chain.link(arrival.record.value)
+                one.apply(arrival.read(), last)
+            models[person_id] = one
+            if person_id not in person_ids:
+                continue
+            row = self.persons.read(P, person_id)
+            assert row.person.model_dump() == one.person.model_dump()
+            assert (row.stream_sequence, row.chain) == (last, chain)
+            for name, table in self.rendered().items():
+                assert (name, table.read(P, person_id)) == (name, one.row(name))
+            assert self.timeline.read(P, person_id) == one.entries()
+        bookkeeping = {"day", "late", "position"}
+        counted = {
+            (P, day["day"]): {name: counts for name, counts in day.items() if name not in bookkeeping}
+            for day in self.statistics.rows(P)
+        }
+        assert counted == statistics_of(models.values())
 
     def rows(self) -> dict[str, list[tuple[bytes, bytes]]]:
         """Every row of every table."""
@@ -331,7 +397,9 @@ async def persons(nc: Client) -> Persons:
 async def worker(nc: Client, servers: Endpoints, persons: Persons, tmp_path: Path) -> AsyncIterator[Worker]:
     """Empty tables with changelogs of their own."""
     app_id = f"t{uuid.uuid4().hex[:10]}"
-    changelogs = [one for one in topics.declared_by(Settings(app_id=app_id)) if one.name.startswith(app_id)]
+    changelogs = [
+        one for one in topics.declared_by(Settings(app_id=app_id, partitions=P + 1)) if one.name.startswith(app_id)
+    ]
     await ensure_topics(servers.kafka_bootstrap, changelogs)
     app = faust.App(app_id, broker=f"kafka://{servers.kafka_bootstrap}", store="rocksdb://", datadir=str(tmp_path))
     producer = FencedProducer(servers.kafka_bootstrap, name=app_id, client_id=app_id, max_batch_bytes=1 << 20)

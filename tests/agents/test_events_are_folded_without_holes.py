@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.mark_position import MarkPosition
 from lanes.agent import Batch, LaneAgent
 from tables import position
 from tables.position import AppliedPositions
@@ -149,7 +150,7 @@ async def test_after_a_crash_between_two_tables_the_position_is_that_of_the_slow
     await worker.fold(records[:2])
     fold, *_, park = worker.event_agents()
     # Only table persons has got the rest.
-    await worker.run([fold, park], records[2:])
+    await worker.run([fold, MarkPosition([worker.persons.table], worker.positions), park], records[2:])
 
     started = AppliedPositions()
     worker.queried(started).load_position(P)

@@ -9,16 +9,16 @@ import orjson
 import pytest
 
 import agents.folding
-import agents.project_timeline
 import agents.redrive
-import tables.summary
-from agents.reading import EventLog
+import tables.timeline
+from agents.project_summary import ProjectSummary
 from agents.redrive import NotDoneError, NotParkedError
 from domain.events import Event
 from domain.evolve import apply
 from domain.person import Person
+from domain.views.portrait import Portrait, portrait_of
 from domain.views.summary import render_summary
-from domain.views.timeline import timeline_entry
+from domain.views.timeline import encode_entry
 from lanes.agent import Batch
 from lanes.record import Record
 
@@ -91,10 +91,10 @@ async def test_after_a_fix_a_redrive_folds_in_order_and_equals_an_independent_fo
     done = await worker.redriver().redrive(P, "fold_persons", ada)
 
     assert (done.events, done.parked, worker.parked()) == (5, None, {})
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
     await persons.append(ada, "Ada G")
     await worker.fold((await persons.stored(ada))[-1:])
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
 
 
 async def test_a_redrive_that_meets_the_next_poison_keeps_what_it_has_folded(
@@ -119,7 +119,7 @@ async def test_two_agents_are_parked_and_redriven_independently(
     persons: Persons, worker: Worker, broken_fold: pytest.MonkeyPatch
 ) -> None:
     ada = persons.new()
-    broken_fold.setattr(agents.project_timeline, "timeline_entry", _raising(timeline_entry, 0, "Ada B"))
+    broken_fold.setattr(tables.timeline, "encode_entry", _raising(encode_entry, 0, "Ada B"))
     await persons.append(ada, "Ada", "Ada B", POISON, "Ada D")
     await worker.fold(await persons.stored(ada))
     assert {agent: parked.events for (agent, _), parked in worker.parked().items()} == {
@@ -135,7 +135,7 @@ async def test_two_agents_are_parked_and_redriven_independently(
 
     await worker.redriver().redrive(P, "fold_persons", ada)
     assert worker.parked() == {}
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
 
 
 async def test_a_state_that_cannot_be_rendered_parks_only_its_rendering(
@@ -143,12 +143,12 @@ async def test_a_state_that_cannot_be_rendered_parks_only_its_rendering(
 ) -> None:
     ada = persons.new()
 
-    def render(person: Person) -> Any:
-        if POISON in str(person.name):
+    def render(seen: Person | Portrait) -> Any:
+        if POISON in str(portrait_of(seen).name):
             raise ValueError
-        return render_summary(person)
+        return render_summary(seen)
 
-    monkeypatch.setattr(tables.summary, "render_summary", render)
+    monkeypatch.setattr(ProjectSummary, "model", ProjectSummary.model._replace(render=render))
     await persons.append(ada, "Ada", POISON, f"{POISON} still")
     records = await persons.stored(ada)
     await worker.fold(records)
@@ -162,7 +162,7 @@ async def test_a_state_that_cannot_be_rendered_parks_only_its_rendering(
     done = await worker.redriver().redrive(P, "project_summary", ada)
 
     assert (done.events, worker.parked()) == (3, {})
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
 
 
 async def test_a_rendering_waits_for_its_fold_without_a_row_or_letter_of_its_own(
@@ -176,7 +176,7 @@ async def test_a_rendering_waits_for_its_fold_without_a_row_or_letter_of_its_own
     assert {consumer for consumer, _, _ in await persons.letters(ada)} == {"fold_persons"}
     broken_fold.undo()
     await worker.redriver().redrive(P, "fold_persons", ada)
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
 
 
 async def test_records_that_come_again_change_neither_rows_nor_letters(
@@ -195,7 +195,7 @@ async def test_records_that_come_again_change_neither_rows_nor_letters(
     assert await persons.letters(ada) == letters
 
 
-@pytest.mark.parametrize("lost", ["quarantine", "persons", "summary", "timeline"])
+@pytest.mark.parametrize("lost", ["quarantine", "persons", "summary", "search", "timeline", "statistics"])
 async def test_a_crash_between_two_tables_of_the_cycle_that_parks_is_repaired_by_its_records(
     persons: Persons, worker: Worker, broken_fold: pytest.MonkeyPatch, lost: str
 ) -> None:
@@ -239,7 +239,7 @@ async def test_a_redrive_that_is_cut_off_before_the_release_is_repeated_without_
     done = await worker.redriver().redrive(P, "fold_persons", ada)
 
     assert (done.events, worker.parked()) == (3, {})
-    await _assert_folded(persons, worker, ada)
+    await worker.assert_folded(ada)
 
 
 async def test_discarding_takes_exactly_one_event_out_of_the_way_and_records_who_and_why(
@@ -365,11 +365,11 @@ async def test_what_waits_is_counted_by_agent_also_after_a_restart(
 def _raising(function: Callable[..., Any], position: int, name: str = POISON) -> Callable[..., Any]:
     """A pure function that raises when its event holds a name."""
 
-    def raising(*arguments: Any) -> Any:
+    def raising(*arguments: Any, **named: Any) -> Any:
         event: Event = arguments[position]
         if f"'{name}'" in str(event.data):
             raise ValueError(name)
-        return function(*arguments)
+        return function(*arguments, **named)
 
     return raising
 
@@ -389,17 +389,3 @@ def _without_times(worker: Worker) -> dict[str, list[tuple[bytes, bytes]]]:
         for key, value in rows["quarantine"]
     ]
     return rows
-
-
-async def _assert_folded(persons: Persons, worker: Worker, person_id: str) -> None:
-    person, last, entries = Person.new(person_id), 0, []
-    async for event, position in EventLog(persons.nc).events(person_id):
-        person, last = apply(person, event), position
-        entries.append({**timeline_entry(event), "position": {"partition": P, "stream_sequence": position}})
-    worker.persons.forget(P)
-    row = worker.persons.read(P, person_id)
-    assert row.person.model_dump() == person.model_dump()
-    assert row.stream_sequence == last
-    place = {"sequence": person.version, "position": {"partition": P, "stream_sequence": last}}
-    assert worker.summary.read(P, person_id) == orjson.loads(orjson.dumps({**(render_summary(person) or {}), **place}))
-    assert worker.timeline.read(P, person_id) == orjson.loads(orjson.dumps(entries))

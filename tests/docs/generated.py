@@ -15,6 +15,7 @@ from domain.commands import COMMANDS
 from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
 from domain.status import COLUMNS, MATRIX, OK
 from ops.output import EXIT_CODES
+from tests.docs.catalogues import CATALOGUES
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -73,6 +74,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "query error codes": ("refusal-codes.md", query_error_codes),
     "status matrix": ("commands.md", status_matrix),
     "guarantees": ("guarantees.md", guarantees),
+    **CATALOGUES,
 }
 """Name of a section to its page and the function that makes it."""
 

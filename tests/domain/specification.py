@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from domain.command_data.lifecycle import AbsorbPerson, MergePersons
 from domain.commands import COMMANDS, Command, read_command
 from domain.components.base import ComponentData
 from domain.decide import decide
@@ -23,6 +24,7 @@ from domain.ids import NS, derive
 from domain.onboarding import STEPS
 from domain.person import Person
 from domain.refusals import Refused
+from domain.resolved import AbsorbSource, MergeTarget, Resolved
 from domain.values.person_name import PersonName
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -32,6 +34,8 @@ ADA_LOVELACE = PersonName(given_names=("Ada",), family_names=("Lovelace",))
 ADA_NAME = {"given_names": ["Ada"], "family_names": ["Lovelace"]}
 
 COMMAND_TYPES = {spec.name: spec.type for spec in COMMANDS.values()}
+# Who may send a command that not everybody may send.
+ACTORS = {spec.name: f"{min(spec.kinds)}:s-1" for spec in COMMANDS.values() if spec.kinds}
 
 
 def uuid(text: str) -> str:
@@ -48,7 +52,7 @@ def envelope(name: str, data: Mapping[str, Any], /, **attributes: Any) -> dict[s
         "source": "/clients/portal",
         "subject": ADA,
         "time": "2026-01-05T10:00:00Z",
-        "actor": "user:u-1",
+        "actor": ACTORS.get(name, "user:u-1"),
         "data": dict(data),
         **attributes,
     }
@@ -59,9 +63,29 @@ def read(document: Mapping[str, Any], *, stored_at: datetime = NOW, subject: str
     return read_command(orjson.dumps(document), subject=subject or str(document["type"]), stored_at=stored_at)
 
 
-def command(name: str, data: Mapping[str, Any], /, **attributes: Any) -> Command:
-    """A checked command."""
-    return read(envelope(name, data, **attributes))
+def command(name: str, data: Mapping[str, Any], /, *, others: Iterable[Person] = (), **attributes: Any) -> Command:
+    """A checked command, with what a handler finds out about other persons; who is not among them does not exist."""
+    return resolved(read(envelope(name, data, **attributes)), others)
+
+
+def resolved(asked: Command, others: Iterable[Person] = ()) -> Command:
+    """The command with the facts that its decision needs of other persons."""
+    known = {person.person_id: person for person in others}
+
+    def find(person_id: str) -> Person:
+        return known.get(person_id, Person.new(person_id))
+
+    facts: Resolved
+    if isinstance(asked.data, MergePersons):
+        facts = MergeTarget.of(find(asked.data.target_person_id))
+    elif isinstance(asked.data, AbsorbPerson):
+        end = source = find(asked.data.source_person_id)
+        while end.merged_into is not None and end.person_id != asked.person_id:
+            end = find(end.merged_into)
+        facts = AbsorbSource(person=source, redirect=end.person_id)
+    else:
+        return asked
+    return asked.model_copy(update={"resolved": facts})
 
 
 def recorded(data: EventData, sequence: int, /, **attributes: Any) -> Event:
@@ -111,10 +135,10 @@ def past_of(status: str) -> tuple[EventData, ...]:
     return (created(), *ends[status])
 
 
-def person_after(*past: EventData) -> Person:
+def person_after(*past: EventData, person_id: str = ADA) -> Person:
     """The state after a past, by way of stored bytes."""
-    events = (recorded(data, sequence) for sequence, data in enumerate(past, 1))
-    return reduce(lambda state, event: apply(state, read_event(write_event(event))), events, Person.new(ADA))
+    events = (recorded(data, sequence, person_id=person_id) for sequence, data in enumerate(past, 1))
+    return reduce(lambda state, event: apply(state, read_event(write_event(event))), events, Person.new(person_id))
 
 
 def admitted(model: type[ComponentData], **fields: Any) -> ComponentData:
@@ -131,7 +155,7 @@ class Specification:
     refusal: Refused | None = field(default=None)
 
     def when(self, name: str, data: Mapping[str, Any], /, **attributes: Any) -> Specification:
-        """A command comes."""
+        """A command comes; `others` are the other persons that there are."""
         try:
             self.events = decide(command(name, data, **attributes), self.person)
         except Refused as refusal:

@@ -201,7 +201,7 @@ def test_a_filter_matches_every_subject_of_the_catalogue(pattern: Any) -> None:
 
 def test_every_type_has_one_subject_and_every_subject_one_type() -> None:
     subjects = {(spec.context, spec.name) for spec in EVENTS.values()}
-    assert len(subjects) == len(EVENTS) == 13
+    assert len(subjects) == len(EVENTS) == 48
     for context, name in subjects:
         assert str(parse_event_subject(f"person.events.{context}.{name}")) == f"person.events.{context}.{name}"
     for one, other in product(EVENTS.values(), repeat=2):

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from domain.command_data.base import CommandSpec
+from domain.commands import COMMANDS
 from domain.decide import AlreadyRecorded, decide
 from domain.event_data.lifecycle import PersonArchived, PersonMerged, PersonSuspended
 from domain.evolve import apply
 from domain.refusals import Refused
 from domain.standing import ErasurePending
 from tests.domain.specification import ADA, GRACE, command, created, envelope, given, past_of, read, recorded, uuid
+from tests.domain.test_status_matrix import DATA
 
 PENDING = ErasurePending(request_id=GRACE, not_before=datetime(2026, 2, 1, tzinfo=UTC))
 LATE = "2026-01-05T11:00:00Z"
@@ -27,12 +30,38 @@ def test_shape_comes_before_clock() -> None:
     assert refusal(envelope("SuspendPerson", {}, time=LATE, causationdepth=0)).code == "invalid_command"
 
 
-def test_clock_comes_before_depth() -> None:
+def test_clock_comes_before_rights_and_rights_before_depth() -> None:
     document = envelope(
-        "SuspendPerson", {"reason": "x"}, time=LATE, causationdepth=9, causationid=GRACE, correlationid=GRACE
+        "RevertOnboardingStep",
+        {"step": "IdentityStep"},
+        actor="user:u-1",
+        time=LATE,
+        causationdepth=9,
+        causationid=GRACE,
+        correlationid=GRACE,
     )
+    in_time = {**document, "time": "2026-01-05T10:05:00Z"}
     assert refusal(document).code == "clock_skew"
-    assert refusal({**document, "time": "2026-01-05T10:05:00Z"}).code == "depth_exceeded"
+    assert refusal(in_time).code == "forbidden"
+    assert refusal({**in_time, "actor": "saga:s-1"}).code == "depth_exceeded"
+
+
+@pytest.mark.parametrize("spec", [spec for spec in COMMANDS.values() if spec.kinds])
+def test_a_command_of_the_system_itself_is_forbidden_to_others(spec: CommandSpec) -> None:
+    document = envelope(spec.name, DATA[spec.name])
+    for actor in ("user:u-1", "api:a-1", "hr:h-1", "policy:p@1", "import:i-1"):
+        assert refusal({**document, "actor": actor}).code == "forbidden"
+    assert read(document).actor.partition(":")[0] in spec.kinds
+
+
+def test_only_these_commands_are_kept_for_the_system_itself() -> None:
+    kept = {spec.name: set(spec.kinds) for spec in COMMANDS.values() if spec.kinds}
+    assert kept == {
+        "AbsorbPerson": {"saga"},
+        "ConfirmErasure": {"saga"},
+        "RevertOnboardingStep": {"saga"},
+        "RecordInactivity": {"job"},
+    }
 
 
 def test_a_repeated_command_comes_before_everything_about_the_person() -> None:

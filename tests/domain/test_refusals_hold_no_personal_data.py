@@ -16,6 +16,13 @@ from domain.undecodable import Undecodable
 from tests.domain.specification import COMMAND_TYPES, NOW, created, envelope, given, read, recorded
 
 SECRET = "Zaphod"
+
+
+def observation(value: Any) -> dict[str, Any]:
+    provenance = {"source": "SelfReported", "confidence": "Likely"}
+    return {"attribute": {"attribute_type": "Custom", "name": "x", "value": value, "provenance": provenance}}
+
+
 PLACES: list[tuple[str, dict[str, Any]]] = [
     ("CreatePerson", {"name": {"given_names": [SECRET + "7"]}, "source": "hr"}),
     ("CreatePerson", {"name": {SECRET: 1}, "source": "hr"}),
@@ -37,6 +44,20 @@ PLACES: list[tuple[str, dict[str, Any]]] = [
             "custom_fields": {SECRET: 1e300},
         },
     ),
+    ("AwardTitle", {"title": SECRET * 50, "title_type": SECRET}),
+    ("RecordAttribute", observation({"type": SECRET, "value": SECRET})),
+    ("RecordAttribute", observation({"type": "Year", "value": SECRET})),
+    ("RecordAttribute", observation({"type": "Json", "value": {SECRET.lower(): 1e300}})),
+    ("RecordAttribute", observation({"type": "List", "value": [{"type": "Json", "value": {SECRET.lower(): 1e300}}]})),
+    ("LinkIdentity", {"identity_id": f"{SECRET}@example.org", "identity_type": SECRET}),
+    ("AssignLocation", {"location_id": SECRET + " 7", "location_type": SECRET}),
+    ("AddEmployment", {"organization_id": "o-1", "role": SECRET * 50, "department_id": SECRET + " 7"}),
+    ("EndEmployment", {"organization_id": "o-1", "role": SECRET, "end_date": SECRET, "reason": SECRET}),
+    ("AssignAgent", {"agent_id": SECRET + " 7", "agent_type": SECRET, "assignment": "Shared"}),
+    ("VerifyIdentity", {"identity_id": "i-1", "identity_type": "x", "verification_level": SECRET}),
+    ("ProvideBasicInfo", {"email": {"email": {"address": SECRET}}, "phone": {"phone": {"number": SECRET}}}),
+    ("ProvideComponents", {"components": [{"component_type": "Skill", "data": {"name": "x", SECRET: SECRET}}]}),
+    ("FailOnboarding", {"reason": SECRET * 100}),
     ("UpdateComponent", {"component_id": SECRET, "component_type": "Skill", "changes": {SECRET: SECRET}}),
 ]
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def people(planned: Iterator[PlannedPerson | Rejected]) -> list[PlannedPerson]:
 
 @pytest.mark.parametrize(
     ("file", "planned", "rejected"),
-    [("contacts.vcf", 26, 0), ("address-book.vcf", 14, 0), ("old-phone.vcf", 6, 0), ("faulty.vcf", 5, 12)],
+    [("contacts.vcf", 26, 1), ("address-book.vcf", 14, 1), ("old-phone.vcf", 6, 0), ("faulty.vcf", 5, 12)],
 )
 def test_every_example_card_is_planned_or_rejected(file: str, planned: int, rejected: int) -> None:
     results = list(plan_vcards(EXAMPLES / file))
@@ -303,3 +304,60 @@ def test_a_source_that_is_no_vcard_is_told_at_once_and_on_one_line(tmp_path: Pat
         with pytest.raises(ImportSourceError, match=name) as raised:
             plan_vcards(tmp_path / name)
         assert "\n" not in str(raised.value)
+
+
+def test_an_address_is_read_with_its_country(plan: Plan) -> None:
+    [person] = plan(
+        card("FN:Ada", "ADR;TYPE=home:12;Flat 3;St James's Square 4;London;Greater London;SW1Y 4JH;United Kingdom"),
+    )
+    [home] = components(person, "Address")
+    assert home == {
+        "address_type": "Residential",
+        "address": {
+            "street1": "St James's Square 4",
+            "street2": "PO Box 12, Flat 3",
+            "city": "London",
+            "state_province": "Greater London",
+            "postal_code": "SW1Y 4JH",
+            "country": "United Kingdom",
+            "country_code": "GB",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ADR:;;Street 1;City;;;Atlantis", "ADR.country: unknown"),
+        ("ADR:;;Street 1;;;;de", "address.city: not_blank"),
+        ("ADR:City", "ADR.country: unknown"),
+        ("URL:example.org", "url: url"),
+        ("ORG:Engines", "ORG.start_date: unknown; --employed-since names one"),
+        ("LANG:english_us", "LANG.preferred_language: language_tag"),
+    ],
+)
+def test_a_part_that_does_not_fit_is_left_out_and_told(plan: Plan, line: str, reason: str) -> None:
+    _, rejected = plan(card("FN:Ada", line))
+    assert rejected.reason.removeprefix("data.") == reason
+
+
+def test_work_website_and_languages_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "book.vcf"
+    lines = ("FN:Ada", "ORG:Engines;Research;Notes", "TITLE:Programmer", "URL:https://ada.example.org/notes")
+    file.write_text(card(*lines, "LANG;PREF=2:fr", "LANG;PREF=1:en-gb"))
+    [person] = plan_vcards(file, date(2020, 1, 1))
+    assert components(person, "Employment") == [
+        {
+            "company": "Engines",
+            "position": "Programmer",
+            "employment_type": "Other",
+            "start_date": "2020-01-01",
+            "is_current": True,
+            "department": "Research, Notes",
+        }
+    ]
+    assert components(person, "Website") == [
+        {"url": "https://ada.example.org/notes", "title": "ada.example.org", "website_type": "Other"}
+    ]
+    [preferences] = components(person, "CommunicationPreferences")
+    assert (preferences["preferred_language"], preferences["secondary_languages"]) == ("en-gb", ["fr"])

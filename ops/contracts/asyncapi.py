@@ -1,0 +1,390 @@
+"""The AsyncAPI 3.0 document: what the application takes and sends, on which subjects and topics, with an example of each message.
+
+Guarantee: equal code gives equal bytes. Every schema is a reference to a file next to the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from agents.replies import REPLY_TO
+from bridge import headers
+from config import streams, topics
+from config.settings import Settings
+from config.version import VERSION
+from domain.command_data.base import CommandSpec
+from domain.commands import COMMANDS
+from domain.event_catalogue import EVENTS
+from domain.event_data.base import EventSpec
+from domain.ids import UUID_PATTERN
+from domain.subjects import EVENT_SUBJECTS
+from ops.contracts import paths
+from ops.contracts.examples.queries import REQUESTS
+from ops.contracts.examples.story import example_of
+from ops.contracts.examples.told import told
+from queries.endpoint import Endpoint
+from queries.endpoints import ENDPOINTS
+
+Part = dict[str, Any]
+
+CLOUD_EVENT: Final = "application/cloudevents+json"
+JSON: Final = "application/json"
+KAFKA_BINDING: Final = "0.5.0"
+NATS_BINDING: Final = "0.1.0"
+QUERY_QUEUE: Final = "q"
+"""Queue group of NATS services."""
+
+
+def asyncapi() -> Part:
+    """The whole document."""
+    channels: dict[str, Part] = {}
+    operations: dict[str, Part] = {}
+    messages: dict[str, Part] = {}
+    _outcomes(channels, operations, messages)
+    for command in COMMANDS.values():
+        _command(command, channels, operations, messages)
+    _events(channels, operations, messages)
+    for endpoint in ENDPOINTS.values():
+        _query(endpoint, channels, operations, messages)
+    _live(channels, operations, messages)
+    _dead_letters(channels, operations, messages)
+    _topics(channels, operations)
+    return {
+        "asyncapi": "3.0.0",
+        "info": _INFO,
+        "defaultContentType": JSON,
+        "servers": _SERVERS,
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+_INFO: Final[Part] = {
+    "title": "Person",
+    "version": VERSION,
+    "description": (
+        "A pure event-driven person domain. Send a command to its subject as a NATS request: the acknowledgement of the stream says "
+        "that it is durable, the outcome follows on the subject that the header Person-Reply-To names, and on person.outcomes. Events "
+        "are stored in JetStream and carried to Kafka, byte for byte. Queries are NATS requests."
+    ),
+    "license": {"name": "MIT"},
+}
+
+
+def _server(protocol: str, port: str, text: str) -> Part:
+    return {
+        "host": "{host}:{port}",
+        "protocol": protocol,
+        "description": text,
+        "variables": {
+            "host": {"default": "127.0.0.1", "description": "Name or address of a server."},
+            "port": {"default": port, "description": "Port for clients."},
+        },
+    }
+
+
+_SERVERS: Final[Part] = {
+    "nats": _server("nats", "4222", "NATS with JetStream: commands, outcomes, events, queries."),
+    "kafka": _server("kafka", "9092", "Kafka: the same commands and events, for readers of topics."),
+}
+_ON_NATS: Final = [{"$ref": "#/servers/nats"}]
+_ON_KAFKA: Final = [{"$ref": "#/servers/kafka"}]
+_UUID: Final[Part] = {"type": "string", "pattern": UUID_PATTERN}
+
+
+def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part) -> None:
+    channel = f"command.{spec.path}"
+    messages[spec.name] = {
+        "name": spec.name,
+        "title": spec.name,
+        "summary": _text(spec.model),
+        "contentType": CLOUD_EVENT,
+        "tags": _tags("command"),
+        "headers": _COMMAND_HEADERS,
+        "correlationId": {"location": "$message.payload#/correlationid"},
+        "payload": _schema(paths.command(spec)),
+        "bindings": _KEYED,
+        "examples": [{"name": spec.path, "payload": example_of(spec.path).message()}],
+    }
+    channels[channel] = {
+        "address": spec.type,
+        "servers": _ON_NATS,
+        "messages": _messages([spec.name]),
+        "x-jetstream": {"stream": streams.COMMANDS},
+    }
+    operations[f"receive.{spec.path}"] = {
+        "action": "receive",
+        "channel": _channel(channel),
+        "summary": _text(spec.model),
+        "messages": _of(channel, [spec.name]),
+        "reply": {
+            "address": {
+                "description": "An inbox of the sender.",
+                "location": f"$message.header#/{REPLY_TO}",
+            },
+            "channel": _channel("outcome.inbox"),
+            "messages": _of("outcome.inbox", ["Outcome"]),
+        },
+    }
+
+
+_COMMAND_HEADERS: Final[Part] = {
+    "type": "object",
+    "properties": {
+        REPLY_TO: {
+            "type": "string",
+            "description": "Where the outcome goes: an inbox of the sender. Left out, it goes to person.outcomes only.",
+            "pattern": r"^_INBOX(\.[A-Za-z0-9_-]+)+$",
+        }
+    },
+}
+_KEYED: Final[Part] = {"kafka": {"key": {**_UUID, "description": "Id of the person."}, "bindingVersion": KAFKA_BINDING}}
+
+
+def _outcomes(channels: Part, operations: Part, messages: Part) -> None:
+    messages["Outcome"] = {
+        "name": "Outcome",
+        "title": "Outcome",
+        "summary": "What became of a command.",
+        "contentType": JSON,
+        "tags": _tags("outcome"),
+        "correlationId": {"location": "$message.payload#/command_id"},
+        "payload": _schema(paths.OUTCOME),
+        "examples": [{"name": "accepted", "payload": told().outcome}, {"name": "refused", "payload": told().refusal}],
+    }
+    channels["outcome.inbox"] = {"address": None, "servers": _ON_NATS, "messages": _messages(["Outcome"])}
+    channels["outcome"] = {
+        "address": "person.outcomes.{command_id}",
+        "servers": _ON_NATS,
+        "description": "Every outcome, for everybody; not stored.",
+        "parameters": {"command_id": {"description": "Id of the command, a UUID."}},
+        "messages": _messages(["Outcome"]),
+    }
+    operations["send.outcome"] = _sends("outcome", ["Outcome"], "What became of each command.")
+
+
+def _events(channels: Part, operations: Part, messages: Part) -> None:
+    for spec in EVENTS.values():
+        messages[_event_name(spec)] = {
+            "name": _event_name(spec),
+            "title": spec.title,
+            "summary": _text(spec.model),
+            "contentType": CLOUD_EVENT,
+            "tags": _tags("event"),
+            "headers": _EVENT_HEADERS,
+            "correlationId": {"location": "$message.payload#/correlationid"},
+            "payload": _schema(paths.event(spec)),
+            "bindings": _KEYED,
+            "examples": [{"name": spec.type, "payload": told().events[spec.type]}],
+        }
+    every = [_event_name(spec) for spec in EVENTS.values()]
+    stream = {"x-jetstream": _jetstream(streams.EVENTS)}
+    for name, address, text in (
+        (
+            "event.published",
+            f"{EVENT_SUBJECTS}.{{context}}.{{event}}.{{person_id}}",
+            "As the writer publishes it. The stream puts the partition into the subject.",
+        ),
+        (
+            "event.stored",
+            f"{EVENT_SUBJECTS}.{{context}}.{{event}}.{{partition}}.{{person_id}}",
+            "As it is stored: read it with a consumer of the stream.",
+        ),
+    ):
+        used = {part: _PARAMETERS[part] for part in _PARAMETERS if f"{{{part}}}" in address}
+        channels[name] = {
+            "address": address,
+            "servers": _ON_NATS,
+            "description": text,
+            "parameters": used,
+            "messages": _messages(every),
+            **stream,
+        }
+        operations[f"send.{name}"] = _sends(name, every, text)
+    for spec in EVENTS.values():
+        name = f"event.{spec.context}.{spec.name}"
+        channels[name] = {
+            "address": f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}",
+            "servers": _ON_NATS,
+            "description": "Republished behind the store; not stored itself.",
+            "messages": _messages([_event_name(spec)]),
+        }
+        operations[f"send.{name}"] = _sends(name, [_event_name(spec)], _text(spec.model))
+
+
+_EVENT_HEADERS: Final[Part] = {
+    "type": "object",
+    "properties": {"Nats-Msg-Id": {**_UUID, "description": "Id of the event."}},
+}
+_PARAMETERS: Final[Part] = {
+    "context": {
+        "description": "Part of the life of a person.",
+        "enum": sorted({spec.context for spec in EVENTS.values()}),
+    },
+    "event": {"description": "The event.", "enum": sorted({spec.name for spec in EVENTS.values()})},
+    "partition": {"description": "Partition of the person, from 0."},
+    "person_id": {"description": "Id of the person, a UUID."},
+}
+
+
+def _event_name(spec: EventSpec) -> str:
+    return spec.model.__name__
+
+
+def _query(endpoint: Endpoint, channels: Part, operations: Part, messages: Part) -> None:
+    title = "".join(word.capitalize() for word in endpoint.name.split("_"))
+    request, reply = f"{title}Request", f"{title}Reply"
+    channel = f"query.{endpoint.name}"
+    summary = _text(endpoint.request)
+    for name, text, path in (
+        (request, summary, paths.request(endpoint.name)),
+        (reply, f"The answer to {endpoint.name}.", paths.reply(endpoint.name)),
+    ):
+        messages[name] = {
+            "name": name,
+            "title": name,
+            "summary": text,
+            "contentType": JSON,
+            "tags": _tags("query"),
+            "payload": _schema(path),
+        }
+    messages[request]["examples"] = [
+        {"name": f"{endpoint.name}.{number}", "payload": dict(one)}
+        for number, one in enumerate(REQUESTS.get(endpoint.name, ()), 1)
+    ]
+    channels[channel] = {
+        "address": f"person.queries.{endpoint.name}",
+        "servers": _ON_NATS,
+        "messages": _messages([request]),
+    }
+    channels[f"{channel}.reply"] = {"address": None, "servers": _ON_NATS, "messages": _messages([reply])}
+    operations[f"receive.{endpoint.name}"] = {
+        "action": "receive",
+        "channel": _channel(channel),
+        "summary": summary,
+        "messages": _of(channel, [request]),
+        "bindings": {"nats": {"queue": QUERY_QUEUE, "bindingVersion": NATS_BINDING}},
+        "reply": {"channel": _channel(f"{channel}.reply"), "messages": _of(f"{channel}.reply", [reply])},
+    }
+
+
+def _live(channels: Part, operations: Part, messages: Part) -> None:
+    if "subscribe" not in ENDPOINTS:
+        return
+    messages["Change"] = {
+        "name": "Change",
+        "title": "Change",
+        "summary": "A row that matches now, changed or no longer matches; or where the subscription stands.",
+        "contentType": JSON,
+        "tags": _tags("live"),
+        "payload": _schema(paths.CHANGE),
+    }
+    channels["live"] = {
+        "address": "person.live.{subscription_id}",
+        "servers": _ON_NATS,
+        "description": "Changes of the rows that somebody has subscribed to with the query subscribe.",
+        "parameters": {"subscription_id": {"description": "Id of the subscription, as subscribe answered it."}},
+        "messages": _messages(["Change"]),
+    }
+    operations["send.live"] = _sends("live", ["Change"], "Changes of subscribed rows.")
+
+
+def _dead_letters(channels: Part, operations: Part, messages: Part) -> None:
+    messages["DeadLetter"] = {
+        "name": "DeadLetter",
+        "title": "Dead letter",
+        "summary": "A message that could not be handled, with its original bytes; the headers say why.",
+        "contentType": "application/octet-stream",
+        "tags": _tags("dead letter"),
+        "headers": _schema(paths.DEAD_LETTER),
+    }
+    channels["dead_letter"] = {
+        "address": "person.dlq.{consumer}.{cause}.{source}.{message}",
+        "servers": _ON_NATS,
+        "parameters": {
+            "consumer": {"description": "Agent or route that could not handle it."},
+            "cause": {"description": "Why: a code."},
+            "source": {"description": "Stream that has the message."},
+            "message": {"description": "Its sequence there and a digest of its bytes."},
+        },
+        "messages": _messages(["DeadLetter"]),
+        "x-jetstream": _jetstream(streams.DEAD_LETTERS),
+    }
+    operations["send.dead_letter"] = _sends("dead_letter", ["DeadLetter"], "Messages that could not be handled.")
+
+
+def _topics(channels: Part, operations: Part) -> None:
+    declared = {topic.name: topic for topic in topics.declared_by(Settings())}
+    for name, topic, carried, text in (
+        ("topic.commands", topics.COMMANDS, [spec.name for spec in COMMANDS.values()], "Commands, byte for byte."),
+        ("topic.events", topics.EVENTS, [_event_name(spec) for spec in EVENTS.values()], "Events, byte for byte."),
+    ):
+        channels[name] = {
+            "address": topic,
+            "servers": _ON_KAFKA,
+            "description": f"{text} The headers {', '.join(_KAFKA_HEADERS)} tell where the message is in JetStream.",
+            "messages": _messages(carried),
+            "bindings": {
+                "kafka": {
+                    "topic": topic,
+                    "partitions": declared[topic].partitions,
+                    "replicas": declared[topic].replicas,
+                    "topicConfiguration": _configuration(declared[topic].settings),
+                    "bindingVersion": KAFKA_BINDING,
+                }
+            },
+        }
+        operations[f"send.{name}"] = _sends(name, carried, text)
+
+
+_KAFKA_HEADERS: Final = (headers.STREAM, headers.SUBJECT, headers.SEQUENCE, headers.STORED)
+_KNOWN_SETTINGS: Final = {
+    "cleanup.policy": lambda text: text.split(","),
+    "retention.ms": int,
+    "retention.bytes": int,
+    "delete.retention.ms": int,
+    "max.message.bytes": int,
+}
+
+
+def _configuration(settings: Mapping[str, str]) -> Part:
+    return {name: read(settings[name]) for name, read in _KNOWN_SETTINGS.items() if name in settings}
+
+
+def _jetstream(name: str) -> Part:
+    declared = next(one for one in streams.streams(Settings().partitions, 1) if one["name"] == name)
+    return {"stream": name, "subjects": declared["subjects"]}
+
+
+def _sends(channel: str, names: Iterable[str], summary: str) -> Part:
+    return {
+        "action": "send",
+        "channel": _channel(channel),
+        "summary": summary,
+        "messages": _of(channel, names),
+    }
+
+
+def _channel(name: str) -> Part:
+    return {"$ref": f"#/channels/{name}"}
+
+
+def _messages(names: Iterable[str]) -> Part:
+    return {name: {"$ref": f"#/components/messages/{name}"} for name in names}
+
+
+def _of(channel: str, names: Iterable[str]) -> list[Part]:
+    return [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
+
+
+def _schema(path: str) -> Part:
+    return {"$ref": f"./schemas/{path}"}
+
+
+def _tags(name: str) -> list[Part]:
+    return [{"name": name}]
+
+
+def _text(model: type) -> str:
+    return " ".join((model.__doc__ or "").split())

@@ -1,0 +1,43 @@
+"""Requests of each query about the persons of the story. Behind the story every one of them has an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ops.contracts.examples.persons import ADA, BOB, CARLA, command
+
+REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "get_by_id": (
+        {"person_id": ADA, "include": ["summary", "components", "relations", "titles", "attributes", "consents"]},
+        {"person_id": ADA, "as_of_sequence": 2},
+        {"person_id": BOB},
+    ),
+    "search": ({"text": "ada lovel", "limit": 10}, {"filters": {"skills": ["Python"], "status": ["Active"]}}),
+    "get_projection": (
+        {"projection": "summary", "key": ADA},
+        {"projection": "search", "keys": [ADA, CARLA]},
+        {"projection": "skills", "key": ADA},
+        {"projection": "network", "key": ADA},
+        {"projection": "timeline", "key": ADA},
+        {"projection": "views", "key": ADA},
+    ),
+    "get_timeline": ({"person_id": ADA, "categories": ["lifecycle"], "order": "asc"},),
+    "get_network": ({"person_id": ADA, "depth": 2, "metrics": True},),
+    "find_path": ({"from": ADA, "to": CARLA},),
+    "get_skills": ({"person_id": ADA},),
+    "find_by_skill": ({"skills": ["Python", "Mechanics"], "match": "any"},),
+    "recommend_skills": ({"person_id": ADA, "limit": 5},),
+    "get_view": ({"view": "contact", "limit": 10},),
+    "get_statistics": (
+        {"to": "2036-12-31", "group": "total"},
+        {"from": "2024-01-01", "to": "2036-12-31", "group": "day"},
+    ),
+    "get_events": ({"person_id": ADA, "from_sequence": 1, "limit": 3},),
+    "get_correlation": ({"correlation_id": command(1)},),
+    "get_chain": ({"person_id": ADA, "verify": True},),
+    "get_outcome": ({"command_id": command(1)},),
+    "subscribe": ({"projection": "summary", "filter": {"name_prefix": "ada"}},),
+    "list_quarantine": ({"agent": "fold_persons", "limit": 10},),
+}
+"""Endpoint to its requests."""

@@ -1,0 +1,42 @@
+"""Where each schema is, below the folder ``schemas``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.command_data.base import CommandSpec
+from domain.event_data.base import EventSpec
+
+OUTCOME: Final = "outcome.json"
+DEAD_LETTER: Final = "dead-letter.json"
+CHANGE: Final = "change.json"
+
+
+def command(spec: CommandSpec) -> str:
+    """Of the complete message of a command."""
+    return f"commands/{spec.path}.json"
+
+
+def event(spec: EventSpec) -> str:
+    """Of the complete message of an event."""
+    return f"events/{spec.type}.json"
+
+
+def component(component_type: str) -> str:
+    """Of the data of a component type, as they are stored and shown."""
+    return f"components/{component_type}.json"
+
+
+def request(endpoint: str) -> str:
+    """Of the request of a query."""
+    return f"queries/{endpoint}.request.json"
+
+
+def reply(endpoint: str) -> str:
+    """Of a reply to a query, or of one message of it when it is streamed."""
+    return f"queries/{endpoint}.reply.json"
+
+
+def row(table: str) -> str:
+    """Of a row of a read model."""
+    return f"rows/{table}.json"

@@ -1,0 +1,67 @@
+"""The index of one partition and the rows that wait for it. What takes time runs in threads, one call after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from queries.index.database import SOURCES, IndexDatabase
+
+APPLIED_AT_ONCE = 250
+"""Rows of one transaction; questions wait behind it."""
+
+Read = Callable[[bytes], bytes | None]
+Pending = Mapping[str, set[bytes]]
+
+
+class IndexedPartition:
+    """What `IndexFeed` holds per owned partition."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.database: IndexDatabase | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.ready = asyncio.Event()
+        self.changed = asyncio.Event()
+        self.wanted = True
+        self.is_level = False
+        """Nothing waits and nothing is being indexed."""
+        self.position = 0
+        self.offsets: tuple[bytes | None, ...] = ()
+        """How far the tables were in their changelogs when rows of them were noted last."""
+        self._pending: dict[str, set[bytes]] = {name: set() for name in SOURCES}
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are committed and not indexed yet."""
+        return sum(map(len, self._pending.values()))
+
+    def note(self, name: str, keys: Iterable[bytes]) -> None:
+        """Rows of a table have changed."""
+        self._pending[name].update(keys)
+
+    def take(self) -> tuple[int, Pending]:
+        """All rows that wait, and the stream sequence that is indexed with them."""
+        pending, self._pending = self._pending, {name: set() for name in SOURCES}
+        return self.position, pending
+
+    def build(self, path: Path, tables: Mapping[str, Iterable[tuple[bytes, bytes]]]) -> bool:
+        """Make the database from whole tables; False when nobody wants it any more."""
+        self.database = IndexDatabase(path)
+        return self.database.build(tables, lambda: self.wanted)
+
+    def apply(self, pending: Pending, read: Mapping[str, Read]) -> None:
+        """Index rows as their tables hold them now, and take them out of `pending`; stops early when nobody wants the index."""
+        assert self.database is not None
+        for name, keys in pending.items():
+            while keys and self.wanted:
+                batch = [keys.pop() for _ in range(min(len(keys), APPLIED_AT_ONCE))]
+                # Keys that are no person's are the lane's own bookkeeping.
+                self.database.apply(name, {key.decode(): read[name](key) for key in batch if key[:2] != b"__"})
+
+    def drop(self) -> None:
+        """Throw the database away."""
+        database, self.database = self.database, None
+        if database is not None:
+            database.close()

@@ -1,0 +1,120 @@
+"""Ranked search in one partition, as SQL over the full-text index: what `domain.views.search_tokens.score` says, best first.
+
+Each token and field is asked for on its own, together with all other tokens, so no more rows are met than can be hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from domain.views.search_tokens import EQUAL, FIELDS, LOOSE, MIN_PREFIX, PREFIX, Terms, one_edit_pattern
+from queries.index.facts import all_of, any_of, quoted
+from queries.index.selection import Selection
+
+Statement = tuple[str, Mapping[str, Any]]
+
+SEARCHED = "{" + " ".join(FIELDS) + "}"
+"""All fields, as FTS5 names a set of columns."""
+
+
+class After(NamedTuple):
+    """The last hit of the page before: its points in quarters, and its person."""
+
+    quarters: int
+    person_id: str
+
+
+def hits(
+    terms: Terms, alternatives: Mapping[str, Sequence[str]], selected: Selection, after: After | None, limit: int
+) -> Statement:
+    """The best documents behind `after`: [quarters of points, person id, what is shown] each.
+
+    `alternatives` holds for each loose token the terms of this partition that are one edit away.
+    """
+    parameters: dict[str, Any] = {**selected.parameters, "limit": limit}
+    behind = ""
+    if after is not None:
+        parameters |= {"quarters": after.quarters, "after": after.person_id}
+        behind = " HAVING total < :quarters OR (total = :quarters AND person_id > :after)"
+    arms = []
+    for number, (points, expression) in enumerate(_arms(terms, alternatives)):
+        arms.append(f"SELECT rowid AS doc, {points} AS quarters FROM words WHERE words MATCH :match_{number}")
+        parameters[f"match_{number}"] = expression
+    return (
+        _shown(
+            "SELECT sum(quarters) AS total, person_id, documents.doc AS doc"
+            f" FROM ({' UNION ALL '.join(arms)}) AS found CROSS JOIN documents ON documents.doc = found.doc"
+            f" WHERE {selected.where} GROUP BY found.doc{behind} ORDER BY total DESC, person_id LIMIT :limit"
+        ),
+        parameters,
+    )
+
+
+def listed(selected: Selection, after: str, limit: int) -> Statement:
+    """Documents behind a person id, by person id, without any text: [0, person id, what is shown] each."""
+    return (
+        _shown(
+            "SELECT 0 AS total, persons.person_id AS person_id, documents.doc AS doc"
+            " FROM persons CROSS JOIN documents ON documents.doc = persons.doc"
+            f" WHERE persons.person_id > :after AND {selected.where} ORDER BY persons.person_id LIMIT :limit"
+        ),
+        {**selected.parameters, "after": after, "limit": limit},
+    )
+
+
+def _shown(ranked: str) -> str:
+    return (
+        "SELECT json_group_array(json_array(total, person_id, json((SELECT hit FROM shown WHERE shown.doc = ranked.doc))))"
+        f" FROM ({ranked}) AS ranked"
+    )
+
+
+def candidates(selected: Selection) -> Statement:
+    """How many documents there are with one of the statuses."""
+    return f"SELECT json(count(*)) FROM documents WHERE {selected.where}", selected.parameters
+
+
+def unmatched(tokens: Sequence[str], selected: Selection) -> Statement:
+    """Those of the tokens that no document with one of the statuses has, equal or as a beginning."""
+    parameters: dict[str, Any] = dict(selected.parameters)
+    asked = []
+    for number, token in enumerate(tokens):
+        parameters |= {f"token_{number}": token, f"match_{number}": _somewhere(token)}
+        asked.append(
+            f"SELECT :token_{number} AS token WHERE NOT EXISTS (SELECT 1 FROM words CROSS JOIN documents"
+            f" ON documents.doc = words.rowid WHERE words MATCH :match_{number} AND {selected.where})"
+        )
+    return f"SELECT json_group_array(token) FROM ({' UNION ALL '.join(asked)})", parameters
+
+
+def vocabulary(token: str) -> Statement:
+    """The terms of this partition that may be one edit away from a token, one a line, as one JSON text."""
+    return (
+        "SELECT json_quote(group_concat(term, char(10))) FROM vocabulary WHERE length(term) BETWEEN :least AND :most",
+        {"least": len(token) - 1, "most": len(token) + 1},
+    )
+
+
+def one_edit_away(token: str, lines: str | None) -> Sequence[str]:
+    """The terms of a vocabulary that are."""
+    return one_edit_pattern(token).findall(lines or "")
+
+
+def _arms(terms: Terms, alternatives: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str]]:
+    needs = {token: _somewhere(token) for token in terms.exact}
+    needs |= {token: f"{SEARCHED} : ({any_of(alternatives[token])})" for token in terms.loose}
+    for token in needs:
+        others = [need for other, need in needs.items() if other != token]
+        for field, (_, points) in FIELDS.items():
+            if token in terms.loose:
+                yield LOOSE * points, all_of((f"{field} : ({any_of(alternatives[token])})", *others))
+                continue
+            is_prefix = len(token) >= MIN_PREFIX
+            yield (EQUAL - PREFIX if is_prefix else EQUAL) * points, all_of((f"{field} : {quoted(token)}", *others))
+            if is_prefix:
+                # What is equal is a beginning too, and gets the rest of its points here.
+                yield PREFIX * points, all_of((f"{field} : {quoted(token, prefix=True)}", *others))
+
+
+def _somewhere(token: str) -> str:
+    return f"{SEARCHED} : {quoted(token, prefix=len(token) >= MIN_PREFIX)}"

@@ -1,0 +1,31 @@
+"""Questions to the index of a partition: its position, and its answers or the error that says why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from queries.frame import QueryError
+from queries.tables_of_worker import WorkerTables
+
+
+async def indexed_position(tables: WorkerTables, partition: int, wanted: int, timeout_s: float) -> dict[str, int]:
+    """How far a partition is indexed, once that is as far as wanted; raises QueryError not_ready, or unavailable."""
+    index = tables.index
+    if index is None or partition not in tables.owned():
+        raise QueryError("unavailable", "no worker owns the partition now", partition=partition)
+    if not await index.reached(partition, wanted, timeout_s):
+        raise QueryError("not_ready", "the index has not reached the position", position=index.position(partition))
+    return index.position(partition)
+
+
+async def ask_index(
+    tables: WorkerTables, partition: int, statement: str, parameters: Mapping[str, Any] | None = None
+) -> Any:
+    """The one JSON value that a statement gives; raises QueryError unavailable when the partition moves."""
+    try:
+        if tables.index is None:
+            raise LookupError
+        return await tables.index.ask(partition, statement, parameters)
+    except LookupError:
+        raise QueryError("unavailable", "the partition moved", partition=partition) from None

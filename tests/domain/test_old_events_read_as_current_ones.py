@@ -1,0 +1,482 @@
+"""Every row of the tables of old events (domain.md 9.2 and 9.3): what was stored, and what it reads as."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import orjson
+import pytest
+
+from domain.event_catalogue import EVENTS
+from domain.events import Became, Event, read_event
+from domain.evolve import apply
+from domain.ids import derive
+from domain.person import Person
+from domain.subjects import event_subject
+from domain.undecodable import Undecodable
+from domain.upcasting.documents import upcast_document
+from domain.upcasting.upcast import STEPS, WAYS, current_types
+from tests.domain.specification import ADA, GRACE, uuid
+
+ID = uuid("old event")
+PART = derive(ID, "part:1")
+COMPONENT = uuid("component")
+ADA_PARTS = {"given_names": ["Ada"], "family_names": ["Lovelace"]}
+OLD_NAME = {"first_name": "Ada", "last_name": "Lovelace"}
+REDACTED = {"$redacted": "identity"}
+
+
+def stored(event_type: str, data: dict[str, Any], version: int | None = 1, **attributes: Any) -> dict[str, Any]:
+    """An event as the first writer stored it."""
+    document: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": ID,
+        "type": event_type,
+        "source": "/person",
+        "subject": ADA,
+        "sequence": 1,
+        "data": data,
+        **attributes,
+    }
+    if version is not None:
+        document["dataversion"] = version
+    return document
+
+
+def current(document: dict[str, Any]) -> list[tuple[str, str, int, Any]]:
+    """Id, type, version and data of the events that a stored one reads as."""
+    return [(one["id"], one["type"], one["dataversion"], one["data"]) for one in upcast_document(document).parts]
+
+
+def added(component_type: str, data: object, **more: Any) -> dict[str, Any]:
+    return {"component_type": component_type, "component_data": data, **more}
+
+
+FRESH = {"is_primary": False, "is_verified": False, "tags": [], "custom_fields": {}}
+OWN = {"is_primary": False, "is_verified": False}
+
+ROWS: list[tuple[str, int, dict[str, Any], list[tuple[str, int, dict[str, Any]]]]] = [
+    (
+        "person.created",
+        1,
+        {"name": OLD_NAME, "source": "hr", "created_at": "2020-01-02T03:04:05Z"},
+        [("person.created", 3, {"name": ADA_PARTS, "source": "hr", "onboarding": False})],
+    ),
+    (
+        "person.created",
+        2,
+        {"name": OLD_NAME, "source": "hr"},
+        [("person.created", 3, {"name": ADA_PARTS, "source": "hr", "onboarding": False})],
+    ),
+    (
+        "person.updated",
+        1,
+        {"name": OLD_NAME, "updated_at": "2020-01-02T03:04:05Z"},
+        [("person.name_updated", 2, {"new_name": ADA_PARTS})],
+    ),
+    (
+        "person.name_updated",
+        1,
+        {"old_name": {"first_name": "Ada"}, "new_name": OLD_NAME, "reason": "married"},
+        [
+            (
+                "person.name_updated",
+                2,
+                {"old_name": {"given_names": ["Ada"]}, "new_name": ADA_PARTS, "change_reason": "married"},
+            )
+        ],
+    ),
+    ("person.name_updated", 1, {"old_name": "Ada Lovelace", "new_name": "Ada  Lovelace"}, []),
+    (
+        "person.name_updated",
+        1,
+        {"old_name": REDACTED, "new_name": REDACTED},
+        [("person.name_updated", 2, {"old_name": REDACTED, "new_name": REDACTED})],
+    ),
+    (
+        "person.birth_date_set",
+        1,
+        {"birth_date": "1815-12-10", "set_at": "2020-01-02T03:04:05Z"},
+        [("person.birth_date_set", 2, {"birth_date": "1815-12-10"})],
+    ),
+    (
+        "person.death_recorded",
+        1,
+        {"date_of_death": "1852-11-27", "recorded_at": "2020-01-02T03:04:05Z"},
+        [("person.death_recorded", 2, {"date_of_death": "1852-11-27"})],
+    ),
+    ("person.deactivated", 1, {"reason": "away", "deactivated_at": "x"}, [("person.suspended", 2, {"reason": "away"})]),
+    ("person.reactivated", 1, {"reason": "back", "reactivated_at": "x"}, [("person.activated", 2, {"reason": "back"})]),
+    (
+        "person.merged_into",
+        1,
+        {"merged_into_id": GRACE, "merge_reason": "DuplicateIdentity", "merged_at": "x"},
+        [("person.merged", 2, {"target_person_id": GRACE, "merge_reason": "DuplicateIdentity"})],
+    ),
+    (
+        "person.merged_into",
+        1,
+        {"merged_into_id": GRACE, "merge_reason": "same customer number"},
+        [("person.merged", 2, {"target_person_id": GRACE, "merge_reason": "UserRequested"})],
+    ),
+    (
+        "person.component_registered",
+        1,
+        {"component_type": "Email", "registered_at": "x"},
+        [("person.component_added", 3, added("EmailAddress", {}, component_id=derive(ID, "component"), **FRESH))],
+    ),
+    (
+        "person.component_unregistered",
+        1,
+        {"component_type": "Phone", "unregistered_at": "x"},
+        [("person.component_removed", 2, {"component_type": "PhoneNumber"})],
+    ),
+    (
+        "person.component_data_updated",
+        1,
+        {"component_id": COMPONENT, "data": {"a": 1}, "updated_at": "x"},
+        [
+            (
+                "person.component_added",
+                3,
+                added("CustomAttribute", {"type": "legacy", "name": COMPONENT, "value": {}}, component_id=COMPONENT),
+            ),
+            ("person.component_updated", 2, {"component_id": COMPONENT, "changes": {"value": {"a": 1}}}),
+        ],
+    ),
+    (
+        "person.email_added",
+        1,
+        {"component_id": COMPONENT, "email": {"address": "ada@example.org"}, "preferred": True, "added_at": "x"},
+        [
+            (
+                "person.component_added",
+                3,
+                added(
+                    "EmailAddress",
+                    {"email": {"address": "ada@example.org"}},
+                    component_id=COMPONENT,
+                    is_primary=True,
+                    is_verified=False,
+                ),
+            )
+        ],
+    ),
+    (
+        "person.skill_added",
+        1,
+        {"name": "Poetry"},
+        [
+            (
+                "person.component_added",
+                3,
+                added("Skill", {"name": "Poetry"}, component_id=derive(ID, "component"), **OWN),
+            )
+        ],
+    ),
+    (
+        "person.phone_added",
+        1,
+        {"component_id": COMPONENT, "number": "+49 1", "is_verified": True},
+        [
+            (
+                "person.component_added",
+                3,
+                added("PhoneNumber", {"number": "+49 1"}, component_id=COMPONENT, is_primary=False, is_verified=True),
+            )
+        ],
+    ),
+    (
+        "person.employment_added",
+        1,
+        {"component_id": COMPONENT, "company_name": "Analytical Engines", "job_title": "Author"},
+        [
+            (
+                "person.component_added",
+                3,
+                added(
+                    "Employment",
+                    {"company": "Analytical Engines", "position": "Author"},
+                    component_id=COMPONENT,
+                    **OWN,
+                ),
+            )
+        ],
+    ),
+    (
+        "person.employment_updated",
+        1,
+        {"component_id": COMPONENT, "changes": {"job_title": "Editor"}},
+        [
+            (
+                "person.component_updated",
+                2,
+                {"component_id": COMPONENT, "component_type": "Employment", "changes": {"position": "Editor"}},
+            )
+        ],
+    ),
+    (
+        "person.employment_ended",
+        1,
+        {"component_id": COMPONENT, "end_date": "2020-01-02"},
+        [
+            (
+                "person.component_updated",
+                2,
+                {
+                    "component_id": COMPONENT,
+                    "component_type": "Employment",
+                    "changes": {"end_date": "2020-01-02", "is_current": False},
+                },
+            )
+        ],
+    ),
+    (
+        "person.skill_endorsed",
+        1,
+        {"component_id": COMPONENT, "endorser_name": "Grace", "timestamp": "2020-01-02T03:04:05Z"},
+        [("person.skill_endorsed", 2, {"component_id": COMPONENT, "endorser_name": "Grace"})],
+    ),
+    *(
+        (
+            f"person.{item}_preferences_updated",
+            1,
+            {"changes": {"a": 1}},
+            [
+                ("person.component_added", 3, added(kind, {}, component_id=derive(ADA, kind))),
+                (
+                    "person.component_updated",
+                    2,
+                    {"component_id": derive(ADA, kind), "component_type": kind, "changes": {"a": 1}},
+                ),
+            ],
+        )
+        for item, kind in (("communication", "CommunicationPreferences"), ("privacy", "PrivacyPreferences"))
+    ),
+    (
+        "person.consent_recorded",
+        1,
+        {"consent_type": "marketing", "granted": True, "version": "7", "ip_address": "192.0.2.1"},
+        [
+            (
+                "person.consent_recorded",
+                2,
+                {"consent_type": "marketing", "granted": True, "terms_version": "7", "ip_address": "192.0.2.1"},
+            )
+        ],
+    ),
+    *(
+        (
+            f"person.{item}_{verb}",
+            1,
+            {"component_id": COMPONENT, **own},
+            [(f"person.component_{verb}", version, {"component_id": COMPONENT, "component_type": kind, **new})],
+        )
+        for item, kind in (
+            ("email", "EmailAddress"),
+            ("phone", "PhoneNumber"),
+            ("skill", "Skill"),
+            ("social_profile", "SocialProfile"),
+            ("employment", "Employment"),
+        )
+        for verb, version, own, new in (
+            ("added", 3, {"a": 1}, {"component_data": {"a": 1}, **OWN}),
+            ("updated", 2, {"changes": {"a": None}}, {"changes": {"a": None}}),
+            ("removed", 2, {}, {}),
+        )
+    ),
+    (
+        "person.component_added",
+        2,
+        {"component_type": "Email", "component_data": {"email": "raw"}},
+        [
+            (
+                "person.component_added",
+                3,
+                added("EmailAddress", {"email": "raw"}, component_id=derive(ID, "component"), **FRESH),
+            )
+        ],
+    ),
+    (
+        "person.employment_added",
+        2,
+        {"organization_id": GRACE, "role": "Author"},
+        [
+            (
+                "person.employment_added",
+                3,
+                {
+                    "organization_id": GRACE,
+                    "role": "Author",
+                    "employment_id": derive(ID, "employment"),
+                    "employment_type": "Other",
+                },
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "version", "data", "expected"), ROWS, ids=[f"{row[0]}-v{row[1]}" for row in ROWS]
+)
+def test_an_old_event_reads_as_the_table_says(
+    event_type: str, version: int, data: dict[str, Any], expected: list[tuple[str, int, dict[str, Any]]]
+) -> None:
+    assert current(stored(event_type, data, version)) == [
+        (PART if part else ID, *one) for part, one in enumerate(expected)
+    ]
+
+
+def test_every_registered_way_has_a_row() -> None:
+    assert {(row[0], row[1]) for row in ROWS} == WAYS.keys() == STEPS.keys()
+
+
+def test_no_way_begins_at_a_current_version() -> None:
+    assert not [key for key in WAYS if key[0] in EVENTS and EVENTS[key[0]].version <= key[1]]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}-v{row[1]}" for row in ROWS])
+def test_a_way_leads_only_to_the_types_that_it_names(row: Any) -> None:
+    event_type, version, _, expected = row
+    assert {one[0] for one in expected} <= current_types(event_type, version)
+
+
+@pytest.mark.parametrize(
+    ("old", "parts"),
+    [
+        (
+            {"given_name": "Ada", "middle_name": "King", "family_name": "Lovelace"},
+            {**ADA_PARTS, "middle_names": ["King"]},
+        ),
+        ({**OLD_NAME, "middle_names": ["King", " "]}, {**ADA_PARTS, "middle_names": ["King"]}),
+        (
+            {**OLD_NAME, "preferred_name": "Countess", "suffix": "II"},
+            {**ADA_PARTS, "preferred_form": "Countess", "suffixes": ["II"]},
+        ),
+        ({"first_name": " ", "last_name": "Lovelace"}, {"family_names": ["Lovelace"]}),
+        ({"first_name": "Andre\u0301"}, {"given_names": ["Andr\u00e9"]}),
+        (ADA_PARTS, ADA_PARTS),
+        ({**ADA_PARTS, "naming_convention": "Klingon"}, {**ADA_PARTS, "naming_convention": "Other"}),
+        ("毛 泽东", {"family_names": ["毛"], "given_names": ["泽东"], "naming_convention": "EastAsian"}),
+        (" ", {"family_names": ["?"], "naming_convention": "Other"}),
+        ({"first_name": ""}, {"family_names": ["?"], "naming_convention": "Other"}),
+        (None, {"family_names": ["?"], "naming_convention": "Other"}),
+        (REDACTED, REDACTED),
+    ],
+)
+def test_a_name_is_read_in_parts(old: Any, parts: Any) -> None:
+    [(_, _, _, data)] = current(stored("person.created", {"name": old, "source": "hr"}))
+    assert data["name"] == parts
+
+
+def read(document: dict[str, Any], **subject: str) -> Event:
+    return read_event(orjson.dumps(document), **subject)
+
+
+def test_an_event_without_version_is_of_the_first_one() -> None:
+    event = read(stored("person.deactivated", {"reason": "away", "deactivated_at": "2020-01-02T03:04:05Z"}, None))
+    assert (event.type, event.dataversion, event.actor, event.causationid) == (
+        "person.suspended",
+        2,
+        "unknown:legacy",
+        ID,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "envelope", "time"),
+    [
+        ("2020-01-02T03:04:05Z", None, "2020-01-02T03:04:05+00:00"),
+        ("2020-01-02T03:04:05.123456789+02:00", None, "2020-01-02T01:04:05.123456+00:00"),
+        ("2020-01-02T03:04:05Z", "2021-01-02T03:04:05Z", "2021-01-02T03:04:05+00:00"),
+    ],
+)
+def test_the_moment_in_the_data_counts_when_the_envelope_has_none(said: str, envelope: str | None, time: str) -> None:
+    attributes: dict[str, Any] = {} if envelope is None else {"time": envelope}
+    for event_type, data in (
+        ("person.deactivated", {"reason": "away", "deactivated_at": said}),
+        ("person.name_updated", {"old_name": "Ada", "new_name": "Ada", "updated_at": said}),
+    ):
+        assert read(stored(event_type, data, **attributes)).time.isoformat() == time
+
+
+def test_a_person_in_the_data_must_be_that_of_the_envelope() -> None:
+    data = {"reason": "away", "person_id": ADA}
+    time = "2020-01-02T03:04:05Z"
+    assert read(stored("person.deactivated", data, time=time)).person_id == ADA
+    with pytest.raises(Undecodable, match="subject_mismatch"):
+        read(stored("person.deactivated", {**data, "person_id": GRACE}, time=time))
+
+
+SPLIT = stored(
+    "person.component_data_updated",
+    {"component_id": COMPONENT, "data": {"a": 1}, "context": {"tenant": "t"}},
+    time="2020-01-02T03:04:05Z",
+    sequence=2,
+)
+DROPPED = stored(
+    "person.name_updated", {"old_name": "Ada", "new_name": "Ada"}, time="2020-01-02T03:04:05Z", sequence=3, id=PART
+)
+CREATED = stored("person.created", {"name": OLD_NAME, "source": "hr"}, time="2020-01-01T00:00:00Z", id=GRACE)
+
+
+def test_parts_of_one_stored_event_share_its_envelope() -> None:
+    event = read(SPLIT)
+    assert isinstance(event.data, Became)
+    assert [part.id for part in event.parts] == [ID, PART]
+    shared = ("person_id", "sequence", "time", "actor", "correlationid", "causationid", "context")
+    for part in event.parts:
+        assert part.context == {"tenant": "t"}
+        assert [getattr(part, name) for name in shared[:-1]] == [getattr(event, name) for name in shared[:-1]]
+
+
+def test_a_stored_event_advances_the_version_by_one_whatever_it_became() -> None:
+    events = [read(document) for document in (CREATED, SPLIT, DROPPED)]
+    person = reduce(apply, events, Person.new(ADA))
+    assert person.version == 3
+    assert list(person.components) == [COMPONENT]
+    assert [count for _, _, count in person.recent] == [1, 1, 1]
+    assert reduce(apply, events, person) is person
+
+
+@pytest.mark.parametrize(
+    ("document", "subjects"),
+    [
+        (CREATED, {"lifecycle.created"}),
+        (SPLIT, {"component.added", "component.updated"}),
+        (DROPPED, {"identity.updated"}),
+        (stored("person.merged_into", {"merged_into_id": GRACE}, time="2020-01-02T03:04:05Z"), {"lifecycle.merged"}),
+    ],
+)
+def test_an_old_event_is_stored_under_the_subject_of_what_it_became(document: Any, subjects: set[str]) -> None:
+    for spec in EVENTS.values():
+        subject = f"person.events.{spec.context}.{spec.name}.0.{ADA}"
+        if f"{spec.context}.{spec.name}" in subjects:
+            event = read(document, subject=subject)
+            assert event.person_id == ADA
+            assert all(event_subject(part).startswith("person.events.") for part in event.parts)
+        else:
+            with pytest.raises(Undecodable, match="subject_mismatch"):
+                read(document, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("document", "cause"),
+    [
+        (stored("person.teleported", {}), "unknown_type"),
+        (stored("person.updated", {}, 2), "unknown_version"),
+        (stored("person.created", {}, 4), "unknown_version"),
+        (stored("person.suspended", {"reason": "x"}, 1), "no_upcast_path"),
+        (stored("person.component_added", {}, 1), "no_upcast_path"),
+        (stored("person.updated", {}, id="x"), "undecodable"),
+        (stored("person.updated", {}, subject=None), "undecodable"),
+        (stored("person.updated", {"name": "Ada"}), "undecodable"),  # without a time
+        (stored("person.deactivated", {}, time="2020-01-02T03:04:05Z"), "undecodable"),
+    ],
+)
+def test_what_has_no_way_up_is_an_error_with_a_cause(document: Any, cause: str) -> None:
+    with pytest.raises(Undecodable) as refused:
+        read(document)
+    assert refused.value.cause == cause
