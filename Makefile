@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types imports bench chaos lock clean
+.PHONY: help setup demo up test lint types imports contracts bench chaos lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -38,6 +38,10 @@ types: $(READY)
 
 imports: $(READY)
 	$(BIN)/lint-imports
+
+contracts: $(READY) ## Write contracts/ and the generated reference again from the code
+	@$(BIN)/person contracts
+	@$(BIN)/python -m tests.docs.generated
 
 bench: $(READY) ## Measure side by side with peers: throughput, latency, commands, bridge
 	@$(BIN)/python -m benchmarks.run

@@ -59,6 +59,7 @@ from queries.index.feed import IndexFeed
 from queries.metrics import (
     WorkerMetrics,
     of_dead_letters,
+    of_index,
     of_lanes,
     of_recovery,
     of_routes,
@@ -186,6 +187,7 @@ class PersonApp(LaneApp):
         for source in (
             of_lanes(self.lanes.lanes),
             of_tables(self.worker_tables),
+            of_index(self.index),
             of_dead_letters(self._letters.stored),
             of_routes(self.routes.report),
             of_recovery(lambda: self.tables.recovery.status()),
@@ -250,6 +252,8 @@ class PersonApp(LaneApp):
         wards = Quarantine(tables.quarantine)
         max_row_bytes = self.settings.changelog_max_bytes // 2
         event_agents: list[LaneAgent] = [
+            # Before the position moves: whoever reads at it has been told of the changes up to it.
+            AnnounceChanges([PERSON_MODELS[model](tables).table for model in FOLLOWED], tables.changes),
             FoldPersons(
                 tables.persons, tables.positions, self._log, self._letters, wards, max_state_bytes=max_row_bytes
             ),
@@ -260,8 +264,6 @@ class PersonApp(LaneApp):
             ProjectViews(tables.views, wards, max_row_bytes=max_row_bytes),
             ProjectTimeline(tables.timeline, self._log, wards, max_row_bytes=max_row_bytes),
             ProjectStatistics(tables.statistics, self._log, wards),
-            # Before the position moves: whoever reads at it has been told of the changes up to it.
-            AnnounceChanges([PERSON_MODELS[model](tables).table for model in FOLLOWED], tables.changes),
             FeedIndex(
                 [tables.search.table, tables.skills.table, tables.network.table, tables.views.table], self.index.take
             ),

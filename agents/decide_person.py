@@ -185,9 +185,23 @@ class DecidePerson(LaneAgent):
         return appended if appended is not None and appended.person.version > folded.person.version else folded
 
     async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
-        while work:
-            await self._append_batch(partition, work)
-            work = [PersonWork(one.row, one.deferred) for one in work if one.deferred]
+        """Decide all commands of the cycle.
+
+        Who has to be seen together with another person comes last and alone: of two persons that are merged into each other in one
+        cycle, the second one meets what became of the first.
+        """
+        rounds: list[list[PersonWork]] = [[]]
+        for one in work:
+            if any(
+                pending.command is not None and self._resolver.is_needed(pending.command) for pending in one.commands
+            ):
+                rounds.append([one])
+            else:
+                rounds[0].append(one)
+        for together in rounds:
+            while together:
+                await self._append_batch(partition, together)
+                together = [PersonWork(one.row, one.deferred) for one in together if one.deferred]
 
     async def _append_batch(self, partition: int, work: list[PersonWork]) -> None:
         """Decide and append as many commands of each person as fit one atomic batch; the others stay deferred."""

@@ -114,7 +114,7 @@ class Adding:
                 return
             if sequence > 1 and not self._has_predecessor(event):
                 raise SequenceGap(self.person_id, self.last, sequence)
-        if any(type(part.data) is PersonErased for part in event.parts):
+        if isinstance(event.data, PersonErased):
             # Before the entry of the erasure itself: where that one is, the others have no details.
             timeline.stage_erasure(self.view, self.person_id)
             self.erased = True

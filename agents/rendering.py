@@ -97,14 +97,15 @@ class ModelAgent(LaneAgent):
             ward.park(person.person_id, [*poison, *(step.arrival for step in folded.steps)], refusal)
 
     def _last(self, steps: Sequence[Step]) -> int | None:
-        for index in range(len(steps) - 1, -1, -1):
-            if self._changes(steps[index].arrival):
-                return index
-        return None
+        last = len(steps) - 1
+        while last >= 0 and not self._changes(steps[last].arrival):
+            last -= 1
+        return last if last >= 0 else None
 
     def _changes(self, arrival: Arrival) -> bool:
+        event = arrival.event
         # What was discarded may have been anything, and the version of the person has moved over it.
-        return arrival.event is None or arrival.discarded is not None or changes(self.changed_by, arrival.event.data)
+        return event is None or arrival.discarded is not None or changes(self.changed_by, event.data)
 
     def _refusal(self, due: Due) -> Exception | None:
         try:

@@ -218,7 +218,12 @@ async def main() -> None:
         await feed.own(frozenset(range(asked.partitions)), tables)
         assert all([await feed.reached(partition, 1, 600) for partition in range(asked.partitions)])
         size = sum(file.stat().st_size for file in (Path(folder) / "index").iterdir())
-        print(json.dumps({"build_s": round(time.perf_counter() - started, 2), "index_mib": size >> 20}))
+        built = time.perf_counter() - started
+        rows = sum(1 for table in tables for partition in range(asked.partitions) for _ in table.rows(partition))
+        per_100_000 = round(built / rows * 100_000, 2)
+        print(
+            json.dumps({"build_s": round(built, 2), "rows": rows, "s_per_100_000_rows": per_100_000, "mib": size >> 20})
+        )
         for name, rate in (("search", asked.rate), ("search, nearly idle", 10)):
             latencies = await open_loop(feed, asked.partitions, people.prefixes(), rate, asked.seconds)
             print(json.dumps({name: in_milliseconds(latencies), "per_second": rate}))

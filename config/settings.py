@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     commit_interval_s: float = Field(0.25, gt=0, description="How often source offsets are committed.")
     fetch_max_wait_ms: int = Field(20, ge=1, description="Longest wait of a Kafka fetch that has too little data.")
     fetch_min_bytes: int = Field(1 << 20, ge=1, description="Data for which a waiting Kafka fetch returns early.")
-    lane_max_batch: int = Field(500, ge=1, le=900, description="Records that one lane cycle takes at most.")
+    lane_max_batch: int = Field(
+        2000, ge=1, le=10_000, description="Records that one cycle of an event lane takes at most."
+    )
     lane_max_backlog: int = Field(20_000, ge=1, description="Records that a lane holds before its partition is paused.")
     lane_max_backlog_bytes: int = Field(
         4 << 20, ge=1, description="Bytes of record values that a lane holds before its partition is paused."

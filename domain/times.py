@@ -13,7 +13,8 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 def format_instant(instant: datetime) -> str:
     """The one text of an instant: no fraction on a whole second, else six digits."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return in_utc.isoformat().removesuffix("+00:00") + "Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -277,6 +277,8 @@ class Lane:
             repeated.prepare(batch)
         for agent in self._agents:
             await agent.process(batch)
+            # A large cycle must not keep readers and other lanes waiting until its end.
+            await asyncio.sleep(0)
         source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
         offsets = await group_commit(self._producer, self.partition, batch.views(), source=source)
         await self._tell(batch)

@@ -123,16 +123,16 @@ class PersonClient:
         return await self.outcome(command_id, outcome, timeout_s=timeout_s)
 
     async def outcome(
-        self, command_id: str, awaited: asyncio.Future[dict[str, Any]], *, timeout_s: float
+        self, command_id: str, awaited: asyncio.Future[dict[str, Any]], *, timeout_s: float, ask_every_s: float = 2.0
     ) -> dict[str, Any]:
         """Await the outcome of a published command; one that was missed is asked for."""
         deadline = time.monotonic() + timeout_s
         try:
             while not awaited.done():
                 left = deadline - time.monotonic()
-                done, _ = await asyncio.wait({awaited}, timeout=max(0.0, min(2.0, left)))
+                done, _ = await asyncio.wait({awaited}, timeout=max(0.0, min(ask_every_s, left)))
                 if done:
-                    return awaited.result()
+                    break
                 try:
                     recorded: dict[str, Any] = (await self.query("get_outcome", {"command_id": command_id}))["data"]
                     return recorded
@@ -142,6 +142,7 @@ class PersonClient:
                             f"no outcome of command {command_id} within {timeout_s:g} s. The command is stored and will be "
                             f"decided: ask again with `person outcome {command_id}`, and look at the workers."
                         ) from None
+            return awaited.result()
         finally:
             self._awaited.pop(command_id, None)
 

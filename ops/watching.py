@@ -39,6 +39,8 @@ class Watch:
         self._window = window
         self._positions = {one["partition"]: one["stream_sequence"] for one in positions}
         self._is_level = bool(positions)
+        self.repetitions = 0
+        """Messages that came again after another worker had taken over, and were left out."""
         self._seen: dict[str, int] = {}
         self._subscription_id = ""
         self._subscription: Subscription | None = None
@@ -71,6 +73,8 @@ class Watch:
                     continue
                 if self._is_news(body):
                     yield body
+                else:
+                    self.repetitions += 1
                 await _acknowledge(message)
                 if body["op"] == "lagged":
                     await self._begin()

@@ -57,7 +57,8 @@ class Filters(BaseModel):
     @property
     def are_given(self) -> bool:
         """Whether anything but the status is asked for."""
-        return bool(self.model_fields_set - {"status"})
+        # Not by what was set: a request that went through another worker names every field.
+        return any(value not in (None, ()) for name, value in self if name != "status")
 
 
 def holds(filters: Filters, document: Mapping[str, Any], skills: Iterable[Mapping[str, Any]] = ()) -> bool:

@@ -33,6 +33,19 @@ class CountingLane(Protocol):
         """Records accepted and not yet taken by a cycle."""
 
 
+class FollowingIndex(Protocol):
+    """What the indexes of a worker tell of themselves."""
+
+    def backlog(self) -> Mapping[int, int]:
+        """Rows per partition that are committed and not indexed yet."""
+
+    def position(self, partition: int) -> dict[str, int]:
+        """The indexed position of a partition."""
+
+    def building(self) -> int:
+        """Partitions whose index is being built."""
+
+
 class WorkerMetrics:
     """The metrics of one worker."""
 
@@ -104,6 +117,27 @@ def of_subscriptions(served: Callable[[], int]) -> Source:
         yield GaugeMetricFamily(
             "person_live_subscriptions", "Live subscriptions that the worker serves.", value=served()
         )
+
+    return source
+
+
+def of_index(index: FollowingIndex) -> Source:
+    """How far the indexes follow the tables."""
+
+    def source() -> Iterator[Metric]:
+        waiting = GaugeMetricFamily(
+            "person_index_rows_waiting", "Rows that are committed and not indexed yet.", labels=("partition",)
+        )
+        applied = GaugeMetricFamily(
+            "person_index_stream_sequence", "Stream sequence that a partition has indexed.", labels=("partition",)
+        )
+        for partition, rows in index.backlog().items():
+            waiting.add_metric((str(partition),), rows)
+            applied.add_metric((str(partition),), index.position(partition)["stream_sequence"])
+        building = GaugeMetricFamily(
+            "person_index_building", "Partitions whose index is being built.", value=index.building()
+        )
+        yield from (waiting, applied, building)
 
     return source
 

@@ -25,6 +25,7 @@ PATIENCE_S = 10.0
 APPEARING_S = 0.05
 """How long to wait before the first message is sent again to a reader that does not listen yet."""
 
+_ECHO = "echo"
 _STATUS = "Status"
 _NO_RESPONDERS = "503"
 
@@ -70,6 +71,7 @@ class Outflow:
         self._patience_s = patience_s
         self._appears_within_s = appears_within_s
         self._gone = False
+        self._echoes = 0
         self._moved = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
@@ -98,8 +100,7 @@ class Outflow:
         """Send the first message again until somebody listens."""
         until = asyncio.get_running_loop().time() + self._appears_within_s
         while True:
-            # The server says that nobody was there before it answers the flush.
-            await self._nc.flush()
+            await self._echoed()
             if not self._gone:
                 return
             if asyncio.get_running_loop().time() > until:
@@ -108,19 +109,32 @@ class Outflow:
             self._gone = False
             await self._publish(0, first)
 
-    def heard(self, number: int, message: Msg) -> None:
+    def heard(self, number: str, message: Msg) -> None:
         """Take what came back for a message: an acknowledgement of everything up to it, or that nobody was there."""
-        if message.headers and message.headers.get(_STATUS) == _NO_RESPONDERS:
+        if number == _ECHO:
+            self._echoes += 1
+        elif message.headers and message.headers.get(_STATUS) == _NO_RESPONDERS:
             self._gone = True
-        else:
-            self.acknowledged = max(self.acknowledged, min(number + 1, self.sent))
+        elif number.isdigit():
+            self.acknowledged = max(self.acknowledged, min(int(number) + 1, self.sent))
         self._moved.set()
+
+    async def _echoed(self) -> None:
+        """Return when the server has taken everything that was sent, and has told if somebody was not there."""
+        wanted = self._echoes + 1
+        await self._nc.publish(f"{self._acknowledge_to}.{_ECHO}", b"")
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while self._echoes < wanted:
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            raise ReaderGoneError from None
 
     async def _credit(self) -> None:
         if self._window is None:
             if self.sent % UNACKNOWLEDGED == UNACKNOWLEDGED - 1:
-                with contextlib.suppress(NatsError):
-                    await self._nc.flush()
+                await self._echoed()
         else:
             try:
                 async with asyncio.timeout(self._patience_s):
@@ -176,5 +190,5 @@ class Outflows:
     async def _heard(self, message: Msg) -> None:
         _, name, number = message.subject.rsplit(".", 2)
         flow = self._open.get(name)
-        if flow is not None and number.isdigit():
-            flow.heard(int(number), message)
+        if flow is not None:
+            flow.heard(number, message)

@@ -5,6 +5,7 @@ A reader names the cycle behind which it goes on. When that is not kept any more
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -92,9 +93,9 @@ class RecentChanges:
         """Wait until a cycle is added, the partition is forgotten, or the time is over."""
         followed = self._followed.get(partition)
         if followed is not None:
-            task = asyncio.ensure_future(followed.moved.wait())
-            await asyncio.wait({task}, timeout=timeout_s)
-            task.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await followed.moved.wait()
 
     def forget(self, partition: int) -> None:
         """Drop the cycles of a partition; marks of before are unknown from now on."""

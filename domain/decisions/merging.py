@@ -16,7 +16,8 @@ def merge(command: Command, data: MergePersons, person: Person) -> Payloads:
 
     The append is conditional on the source alone, so the target may end, be erased or be merged itself between the look and the append.
     That needs no repair: the merge is a fact then, an ended target still absorbs, a merged one names its own target, and an erased one
-    takes the source with it.
+    takes the source with it. Only two persons that are merged into each other at the same moment, in two partitions, both end: a lane
+    excludes it for its own persons, nothing does for two.
     """
     if data.target_person_id == person.person_id:
         raise Refused("self_reference", field="target_person_id")

@@ -1,23 +1,26 @@
 """Events of the components of a person."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field, JsonValue, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator
 
 from domain.components.base import ComponentData
-from domain.components.catalogue import RawData, stored_data
+from domain.components.catalogue import RawData, stored_data, true_type
 from domain.components.instance import Provenance
 from domain.event_data.base import EventData, EventSpec
 from domain.ids import Uuid
 from domain.personal import OfComponent, OfProfile, Redacted
 from domain.values.rules import Flag
 
+TypeName = Annotated[str, AfterValidator(true_type)]
+"""A component type under its present name, also when an old event has it under another."""
+
 
 class ComponentAdded(EventData):
     """A component was added."""
 
     component_id: Uuid
-    component_type: str
+    component_type: TypeName
     component_data: OfComponent[ComponentData | RawData]
     is_primary: Flag = False
     is_verified: Flag = False
@@ -37,7 +40,7 @@ class ComponentUpdated(EventData):
     """Top-level fields of a component changed; null clears a field."""
 
     component_id: Uuid
-    component_type: str | None = None
+    component_type: TypeName | None = None
     changes: OfComponent[dict[str, JsonValue]]
     verification_reset: Flag = False
 
@@ -46,14 +49,14 @@ class ComponentRemoved(EventData):
     """A component was removed, or all of a type when no id is given."""
 
     component_id: Uuid | None = None
-    component_type: str
+    component_type: TypeName
 
 
 class ComponentVerified(EventData):
     """The data of a component was checked, in the way that `method` names."""
 
     component_id: Uuid
-    component_type: str
+    component_type: TypeName
     method: str
 
 
@@ -61,7 +64,7 @@ class ComponentPrimaryChanged(EventData):
     """Another component of the type is the primary one now."""
 
     component_id: Uuid
-    component_type: str
+    component_type: TypeName
     previous_component_id: Uuid | None = None
 
 

@@ -1,12 +1,12 @@
-"""Old spellings of component types; they are read, never written."""
+"""Component types under their present names; old spellings are read, never written."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-ALIASES: Final[Mapping[str, str]] = {"Email": "EmailAddress", "Phone": "PhoneNumber"}
+from domain.components.catalogue import true_type
 
 
 def with_current_type(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data with the present name of its component type."""
     named = data.get("component_type")
-    return {**data, "component_type": ALIASES[named]} if isinstance(named, str) and named in ALIASES else dict(data)
+    return {**data, "component_type": true_type(named)} if isinstance(named, str) else dict(data)

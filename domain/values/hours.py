@@ -21,7 +21,7 @@ def _zone(text: str) -> str:
     return text
 
 
-TimeZone = Annotated[str, on_entry(_zone)]
+TimeZone = Annotated[str, on_entry(_zone, pattern=f"^(?:{_ZONE.pattern})$")]
 """IANA name of a time zone."""
 
 

@@ -38,15 +38,17 @@ def about(component_type: str, *events: type[EventData]) -> ChangedBy:
 
 def changes(model: ChangedBy, data: EventData) -> bool:
     """Whether an event changes a model. An event that does not say which type it concerns may concern any."""
-    kind = type(data)
-    if kind not in model:
-        return isinstance(data, Became) and any(changes(model, part.data) for part in data.parts)
-    types = model[kind]
+    types = model.get(type(data), NEVER)
     if types is None:
         return True
+    if not types:
+        return isinstance(data, Became) and any(changes(model, part.data) for part in data.parts)
     component_type = getattr(data, "component_type", None)
     return component_type is None or component_type in types
 
+
+NEVER: Final[frozenset[str]] = frozenset()
+"""Of an event that is not listed."""
 
 STATUS_EVENTS: Final = (PersonActivated, PersonSuspended, PersonArchived, DeathRecorded, PersonMerged)
 """Events that change the status of a person that exists."""

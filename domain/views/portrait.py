@@ -77,7 +77,11 @@ class Portrait:
         """Components by type, the oldest first."""
         by_type: dict[str, list[Component]] = {}
         for held in self.person.components.values():
-            by_type.setdefault(held.component_type, []).append(held)
+            component_type = held.component_type
+            if component_type in by_type:
+                by_type[component_type].append(held)
+            else:
+                by_type[component_type] = [held]
         for of_type in by_type.values():
             if len(of_type) > 1:
                 of_type.sort(key=lambda held: held.age)
@@ -85,11 +89,9 @@ class Portrait:
 
     def held(self, model: type[D]) -> list[Held[D]]:
         """Components of a type whose data can be read, the oldest first."""
-        of_type = self.components.get(model.type_name)
-        if of_type is None:
-            return []
         held = self._held.get(model)
         if held is None:
+            of_type = self.components.get(model.type_name, ())
             held = self._held[model] = [Held(one, one.data) for one in of_type if isinstance(one.data, model)]
         return held
 
@@ -166,7 +168,11 @@ def portrait_of(person: Person | Portrait) -> Portrait:
 
 def preferred(held: list[Held[D]]) -> Held[D] | None:
     """The primary one, else the oldest; the oldest come first in `held`."""
-    return next((one for one in held if one.component.is_primary), held[0] if held else None)
+    if len(held) > 1:
+        for one in held:
+            if one.component.is_primary:
+                return one
+    return held[0] if held else None
 
 
 def place_of(address: AddressComponent) -> str:

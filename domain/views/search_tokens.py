@@ -5,7 +5,6 @@ An index must give what `score` gives; it is the whole rule, without any store."
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from domain.values.rules import fold
@@ -46,7 +45,6 @@ def search_fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in parts if unicodedata.category(c)[0] != "M"))
 
 
-@lru_cache(maxsize=20_000)
 def tokens(text: str) -> tuple[str, ...]:
     """The tokens of a text in order: runs of letters and digits; of Han, Kana and Hangul each character too."""
     found = _WORD.findall(search_fold(text))

@@ -23,13 +23,14 @@ def render_summary(person: Person | Portrait) -> Row | None:
     if seen.is_gone:
         return _stub(state)
     email, phone, job, run = seen.email, seen.phone, seen.job, state.onboarding
+    updated_at, active_at = instant(state.updated_at), state.last_activity_at
     return {
         "person_id": state.person_id,
         "status": state.status.value,
         "version": state.version,
         "created_at": seen.created_at,
-        "updated_at": instant(state.updated_at),
-        "last_activity_at": instant(state.last_activity_at),
+        "updated_at": updated_at,
+        "last_activity_at": updated_at if active_at is state.updated_at else instant(active_at),
         "display_name": seen.display_name,
         "sort_name": seen.sort_name,
         "primary_email": email.data.email.address if email else None,

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field, JsonValue
 
 from domain.components.base import ComponentData
 from domain.components.instance import Provenance
-from domain.components.skill import Proficiency
 from domain.envelope import MAX_DEPTH
 from domain.ids import Uuid
 from domain.outcomes import Outcome
@@ -36,9 +35,11 @@ from ops.contracts.rows import (
     Position,
     RecommendedColumn,
     SearchDocument,
+    SkillColumn,
     Skills,
     Stub,
     Summary,
+    SummaryColumns,
     TimelineEntry,
     Views,
 )
@@ -143,7 +144,7 @@ class PersonView(BaseModel):
     date_of_death: Day | Redacted | None
     redirect_to: Uuid | None
     erased: bool
-    summary: dict[str, JsonValue] = LEFT_OUT
+    summary: SummaryColumns = LEFT_OUT
     components: list[HeldComponent] = LEFT_OUT
     relations: Relations = LEFT_OUT
     titles: list[PersonTitle] = LEFT_OUT
@@ -152,11 +153,11 @@ class PersonView(BaseModel):
 
 
 class StoredEvent(BaseModel):
-    """An event as it is read today, and the text that was stored. One that cannot be read says why."""
+    """A stored event: what it means today, usually one event, and the text that was stored. One that cannot be read says why."""
 
     sequence: int
     stream_sequence: int
-    event: dict[str, JsonValue] | None
+    events: list[dict[str, JsonValue]]
     unreadable: str | None
     stored: str
 
@@ -310,19 +311,12 @@ class Path(BaseModel):
     strength: float | None
 
 
-class MatchedSkill(BaseModel):
-    """A skill that was asked for."""
-
-    name: str
-    proficiency: Proficiency
-
-
 class Holder(BaseModel):
     """A person with the asked skills that it holds."""
 
     person_id: Uuid
     display_name: str | None
-    skills: list[MatchedSkill]
+    skills: list[SkillColumn]
 
 
 class CoOccurring(BaseModel):

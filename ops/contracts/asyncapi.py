@@ -4,7 +4,7 @@ Guarantee: equal code gives equal bytes. Every schema is a reference to a file n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from agents.replies import REPLY_TO
@@ -20,7 +20,7 @@ from domain.ids import UUID_PATTERN
 from domain.subjects import EVENT_SUBJECTS
 from ops.contracts import paths
 from ops.contracts.examples.queries import REQUESTS
-from ops.contracts.examples.story import example_of
+from ops.contracts.examples.story import story
 from ops.contracts.examples.told import told
 from queries.endpoint import Endpoint
 from queries.endpoints import ENDPOINTS
@@ -66,7 +66,8 @@ _INFO: Final[Part] = {
     "description": (
         "A pure event-driven person domain. Send a command to its subject as a NATS request: the acknowledgement of the stream says "
         "that it is durable, the outcome follows on the subject that the header Person-Reply-To names, and on person.outcomes. Events "
-        "are stored in JetStream and carried to Kafka, byte for byte. Queries are NATS requests."
+        "are stored in JetStream and carried to Kafka, byte for byte. Queries are NATS requests. The examples of commands are numbered: sent "
+        "in this order, each of them is accepted, and then each example of a query has an answer."
     ),
     "license": {"name": "MIT"},
 }
@@ -105,7 +106,11 @@ def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part
         "correlationId": {"location": "$message.payload#/correlationid"},
         "payload": _schema(paths.command(spec)),
         "bindings": _KEYED,
-        "examples": [{"name": spec.path, "payload": example_of(spec.path).message()}],
+        "examples": [
+            {"name": f"{number:03d}-{spec.path}", "payload": step.message()}
+            for number, step in enumerate(story(), 1)
+            if step.path == spec.path
+        ],
     }
     channels[channel] = {
         "address": spec.type,
@@ -339,7 +344,7 @@ def _topics(channels: Part, operations: Part) -> None:
 
 
 _KAFKA_HEADERS: Final = (headers.STREAM, headers.SUBJECT, headers.SEQUENCE, headers.STORED)
-_KNOWN_SETTINGS: Final = {
+_KNOWN_SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
     "cleanup.policy": lambda text: text.split(","),
     "retention.ms": int,
     "retention.bytes": int,

@@ -103,17 +103,21 @@ def _compared(pair: _Pair, direction: str, field: str, seen: set[tuple[str, str]
 
 def _alternatives(pair: _Pair, direction: str, field: str, seen: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """A schema counts as the list of its alternatives; each one needs a counterpart on the other side."""
-    old, new = _options(pair.old), _options(pair.new)
-    if len(old) == len(new) == 1 and "anyOf" not in pair.old and "anyOf" not in pair.new:
+    if "anyOf" not in pair.old and "anyOf" not in pair.new:
         return
-    if direction != _SHOWN:
-        for one in old:
-            if not any(_fits(pair.part(one, other), direction, seen) for other in new):
-                yield field, "an alternative was removed or narrowed"
-    else:
-        for other in new:
-            if not any(_fits(pair.part(one, other), direction, seen) for one in old):
-                yield field, "an alternative was added or widened"
+    old, new = _options(pair.old), _options(pair.new)
+    named = {one["$ref"]: one for one in new if "$ref" in one}
+    for one in old:
+        if one.get("$ref") in named:
+            yield from _compared(pair.part(one, one), direction, field, seen)
+    rest_old = [one for one in old if one.get("$ref") not in named]
+    known = {one.get("$ref") for one in old}
+    rest_new = [one for one in new if "$ref" not in one or one["$ref"] not in known]
+    if direction == _SHOWN:
+        if any(not any(_fits(pair.part(one, other), direction, seen) for one in rest_old) for other in rest_new):
+            yield field, "an alternative was added or widened"
+    elif any(not any(_fits(pair.part(one, other), direction, seen) for other in rest_new) for one in rest_old):
+        yield field, "an alternative was removed or narrowed"
 
 
 def _options(schema: Schema) -> list[Any]:

@@ -4,7 +4,7 @@ Guarantee: a type, query or table without a schema is an error that names it."""
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from domain.commands import COMMANDS
 from domain.components.catalogue import COMPONENT_TYPES
@@ -12,7 +12,7 @@ from domain.event_catalogue import EVENTS
 from domain.outcomes import Outcome
 from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
 from ops.contracts import paths
-from ops.contracts.answers import ANSWERS, STREAMED, Change, Failure, Items, Success
+from ops.contracts.answers import ANSWERS, STREAMED, Change, Error, Failure, Items, Success
 from ops.contracts.dead_letters import DeadLetterHeaders
 from ops.contracts.envelopes import command_schema, event_schema
 from ops.contracts.json_schema import Schema, document, entering, shown, written
@@ -54,7 +54,7 @@ def _reply(endpoint: Endpoint) -> Schema:
     schema = shown(forms)
     for part in schema["$defs"].values():
         code = part.get("properties", {}).get("code")
-        if code is not None and part.get("description") == _text(_ERROR):
+        if code is not None and part.get("description") == _text(Error):
             code["enum"] = sorted(QUERY_ERROR_CODES)
     return schema
 
@@ -71,6 +71,3 @@ def _outcome() -> Schema:
 
 def _text(model: type) -> str:
     return " ".join((model.__doc__ or "").split())
-
-
-_ERROR: Final = Failure.model_fields["error"].annotation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from domain.envelope import (
     MAX_DEPTH,
     SPEC_VERSION,
 )
+from domain.event_catalogue import EVENTS
 from domain.event_data.base import EventSpec
 from domain.events import Event
 from domain.subjects import EVENT_SUBJECTS
@@ -40,7 +42,11 @@ def command_schema(spec: CommandSpec) -> Schema:
     required = ["specversion", "id", "type", "source", "actor", "data"]
     if spec.type != CREATE:
         required.insert(4, "subject")
-    body = _enveloped(attributes, embedded(entering(spec.model), defs), required, defs)
+    data = embedded(entering(spec.model), defs)
+    for name, part in data.get("properties", {}).items():
+        if name in _personal_fields():
+            part.setdefault("x-personal", _personal_fields()[name])
+    body = _enveloped(attributes, data, required, defs)
     return document(spec.name, _text(spec.model), {**body, "additionalProperties": False}, **{"x-type": spec.type})
 
 
@@ -60,6 +66,17 @@ def event_schema(spec: EventSpec) -> Schema:
         "x-subject": f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}",
     }
     return document(spec.model.__name__, _text(spec.model), body, **marks)
+
+
+@cache
+def _personal_fields() -> Mapping[str, str]:
+    """Names of fields of events that are personal data, with their groups: a command that has such a field gives it to the event."""
+    return {
+        name: part["x-personal"]
+        for spec in EVENTS.values()
+        for name, part in written(spec.model).get("properties", {}).items()
+        if "x-personal" in part
+    }
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import TypeAdapter
 
 from domain.components.catalogue import COMPONENT_TYPES
+from domain.personal import BY_TYPE
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -91,7 +92,7 @@ def _type_components(schema: Schema, mode: Mode, plainer: Callable[[Schema], Sch
             ]
         for field in TYPED_FIELDS:
             if field in fields:
-                fields[field] = {"type": "object", **_marks(fields[field])}
+                fields[field] = {"type": "object", "x-personal": BY_TYPE, **_marks(fields[field])}
                 part["allOf"] = [
                     _if_type(name, {field: {"$ref": DEFS + _component_name(name)}}) for name in sorted(COMPONENT_TYPES)
                 ]

@@ -49,9 +49,10 @@ class Stub(PersonRow):
     erased: Literal[True] = LEFT_OUT
 
 
-class Summary(PersonRow):
-    """The summary of a person: one flat row for lists, cards and filters."""
+class SummaryColumns(BaseModel):
+    """The columns of a summary."""
 
+    person_id: Uuid
     status: Status
     version: int = Field(ge=1)
     created_at: Instant
@@ -77,6 +78,10 @@ class Summary(PersonRow):
     quality_flags: list[str]
     redirect_to: None
     erased: Literal[False]
+
+
+class Summary(SummaryColumns, PersonRow):
+    """The summary of a person: one flat row for lists, cards and filters."""
 
 
 class SearchDocument(PersonRow):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
-from domain.canonical import NotCanonical, encode, plain_members
+from domain.canonical import NotCanonical, plain_members
 from domain.commands import COMMANDS
 from domain.fields import broken_rule, dotted
 from domain.ids import NS, derive
@@ -22,7 +23,15 @@ from ops.importing.plan import PlannedCommand
 def create_person(base: str, edition: str, data: dict[str, Any]) -> PlannedCommand:
     """The command that creates the person of `base`."""
     person_id = derive(derive(NS, f"{base}:create:0"), "person")
-    return _admitted("person.commands.create", derive(NS, f"{edition}:create:0"), person_id, data)
+    return _admitted("person.commands.create", derive(NS, f"{edition}:create:0"), person_id, _canonical(data))
+
+
+def create_keyed_person(base: str, data: dict[str, Any]) -> PlannedCommand:
+    """The command that creates the person of `base`, as its source describes it now."""
+    person_id = derive(derive(NS, f"{base}:create:0"), "person")
+    canonical = _canonical(data)
+    command_id = derive(NS, f"{base}:{_digest(canonical)}:create:0")
+    return _admitted("person.commands.create", command_id, person_id, canonical)
 
 
 def add_component(
@@ -38,7 +47,7 @@ def add_component(
     }
     if is_primary:
         payload["is_primary"] = True
-    return _admitted("person.commands.component.add", command_id, person_id, payload)
+    return _admitted("person.commands.component.add", command_id, person_id, _canonical(payload))
 
 
 def update_component(edition: str, added: PlannedCommand, changes: dict[str, Any]) -> PlannedCommand:
@@ -49,7 +58,7 @@ def update_component(edition: str, added: PlannedCommand, changes: dict[str, Any
         "changes": changes,
     }
     command_id = derive(NS, f"{edition}:component.update:0")
-    return _admitted("person.commands.component.update", command_id, added.person_id, payload)
+    return _admitted("person.commands.component.update", command_id, added.person_id, _canonical(payload))
 
 
 def place_component(
@@ -65,29 +74,31 @@ def place_component(
     }
     if is_primary:
         payload["is_primary"] = True
-    return _admitted("person.commands.component.add", derive(NS, f"{place}:{digest(payload)}"), person_id, payload)
+    canonical = _canonical(payload)
+    return _admitted("person.commands.component.add", derive(NS, f"{place}:{_digest(canonical)}"), person_id, canonical)
 
 
 def amend_person(command_type: str, person_id: str, version: int, data: dict[str, Any]) -> PlannedCommand:
     """A command that changes the person as it was held at `version`. Its id rests on what it changes, and when."""
-    command_id = derive(NS, f"import:amend:{person_id}:{version}:{command_type}:{digest(data)}")
-    return _admitted(command_type, command_id, person_id, data)
+    canonical = _canonical(data)
+    command_id = derive(NS, f"import:amend:{person_id}:{version}:{command_type}:{_digest(canonical)}")
+    return _admitted(command_type, command_id, person_id, canonical)
 
 
-def digest(data: dict[str, Any]) -> str:
-    """Tells contents apart. Raises UnfitError for what has no canonical form."""
+def _canonical(data: dict[str, Any]) -> dict[str, Any]:
     try:
-        return hashlib.sha256(encode(data)).hexdigest()
+        return dict(plain_members(data))
     except NotCanonical as error:
         raise UnfitError(f"{dotted(error.path)}: {error.rule}") from error
 
 
-def _admitted(command_type: str, command_id: str, person_id: str, data: dict[str, Any]) -> PlannedCommand:
+def _digest(canonical: dict[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _admitted(command_type: str, command_id: str, person_id: str, canonical: dict[str, Any]) -> PlannedCommand:
     try:
-        canonical = plain_members(data)
         COMMANDS[command_type].model.admit(canonical)
-    except NotCanonical as error:
-        raise UnfitError(f"{dotted(error.path)}: {error.rule}") from error
     except ValidationError as error:
         raise UnfitError(": ".join(broken_rule(error))) from error
     return PlannedCommand(command_type, command_id, person_id, canonical)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.fields import broken_rule
 from ops.importing.cells import Row, UnreadableCellError
-from ops.importing.commands import create_person, digest, place_component
+from ops.importing.commands import create_keyed_person, place_component
 from ops.importing.fields import UnfitError, name_of_fields, name_of_text, phone_number
 from ops.importing.mapping import ComponentMapping, CsvMapping, column_of, filled, read_mapping
 from ops.importing.phone_text import phone_fields
@@ -116,7 +116,7 @@ class _Record:
             raise UnfitError("name: missing")
         fields = name_of_text(name) if isinstance(name, str) else name_of_fields(name)
         data = {"name": fields, "source": "import", "source_system": self._mapping.system, **said}
-        return create_person(self._base, f"{self._base}:{digest(data)}", data)
+        return create_keyed_person(self._base, data)
 
     def _components(self, component: ComponentMapping, person_id: str) -> Iterator[PlannedCommand]:
         items: list[str | None] = [None] if component.for_each is None else [*component.for_each.parts(self._cells)]

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ops.importing.commands import create_person, digest, place_component
+from ops.importing.commands import create_keyed_person, place_component
 from ops.importing.countries import country_of
 from ops.importing.fields import UnfitError, email_address, name_of_fields, name_of_login, name_of_text, phone_number
 from ops.importing.phone_text import phone_fields
@@ -90,7 +90,7 @@ class _User:
     def plan(self) -> Iterator[PlannedPerson | Rejected]:
         try:
             data = {"name": _name(self._user), "source": "import", "source_system": self._system}
-            create = create_person(self._base, f"{self._base}:{digest(data)}", data)
+            create = create_keyed_person(self._base, data)
             active = _active(self._user)
         except UnfitError as unfit:
             yield self._reject(str(unfit))

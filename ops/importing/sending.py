@@ -20,6 +20,8 @@ from ops.importing.report import ImportReport, RefusedCommand
 
 CONCURRENT_PERSONS = 256
 OUTCOME_TIMEOUT_S = 60.0
+_ASK_EVERY_S: Final = 15.0
+"""With hundreds of persons under way an outcome takes its time; asking for each would slow all of them down."""
 _QUERY_TIMEOUT_MS: Final = 10_000
 _DONE_ALREADY: Final = frozenset({"component_exists", "no_change"})
 """Refusals of a difference that say: somebody else was faster, or removed the component since."""
@@ -117,7 +119,7 @@ class _Importer:
         published = [await self._client.publish(_message(self._kind, command)) for command in commands]
         self._report.commands += len(published)
         return [
-            await self._client.outcome(command_id, awaited, timeout_s=OUTCOME_TIMEOUT_S)
+            await self._client.outcome(command_id, awaited, timeout_s=OUTCOME_TIMEOUT_S, ask_every_s=_ASK_EVERY_S)
             for command_id, awaited in published
         ]
 

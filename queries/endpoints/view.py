@@ -12,14 +12,13 @@ from queries import cursor as cursors
 from queries.endpoint import Ask, Endpoint, Read
 from queries.filters import Filters
 from queries.frame import Answer, Page, Query, covering
-from queries.matching import matches, needs_document, needs_skills
+from queries.index.view_listing import having_view
+from queries.indexed import ask_index
 from queries.merged_rows import Chunk, NextChunk, merged_rows
 from queries.models import View, of_view
 from queries.tables_of_worker import WorkerTables
 
 NAME = "get_view"
-LOOKED_AT_ONCE = 1000
-"""Rows that one question looks at; the loop of the worker is not held up for longer."""
 
 
 class GetView(Query):
@@ -87,23 +86,13 @@ class _Listing:
 
 
 async def _view_rows(tables: WorkerTables, partition: int, query: ViewRows) -> Any:
-    found: list[Any] = []
-    for looked_at, row in enumerate(tables.views.rows(partition, after=query.after), 1):
-        narrowed = of_view(row, query.view)
-        if narrowed is not None and _is_asked_for(tables, partition, query.filters, row):
-            found.append(narrowed)
-        if len(found) == query.limit or looked_at == LOOKED_AT_ONCE:
-            return {"rows": found, "after": row["person_id"]}
-    return {"rows": found, "after": None}
+    statement = having_view(query.view, query.filters, query.after, query.limit)
+    person_ids = await ask_index(tables, partition, *statement)
+    rows = (tables.views.read(partition, person_id) for person_id in person_ids)
+    # A row may be newer than the index that led to it.
+    found = [narrowed for row in rows if row is not None and (narrowed := of_view(row, query.view)) is not None]
+    return {"rows": found, "after": person_ids[-1] if len(person_ids) == query.limit else None}
 
 
-def _is_asked_for(tables: WorkerTables, partition: int, filters: Filters, row: Any) -> bool:
-    if not needs_document(filters):
-        return row["status"] in filters.status
-    person_id = row["person_id"]
-    skills = tables.skills.read(partition, person_id) if needs_skills(filters) else None
-    return matches(filters, tables.search.read(partition, person_id), skills)
-
-
-VIEW_ROWS = Read("view_rows", ViewRows, _view_rows)
+VIEW_ROWS = Read("view_rows", ViewRows, _view_rows, indexed=True)
 ENDPOINT = Endpoint(NAME, GetView, get_view, (VIEW_ROWS,), view_rows)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain
+from functools import lru_cache
 from typing import Any
 
 from domain.views.search_tokens import FIELDS, search_fold, tokens
-from queries.index.facts import fact, name_starts
+from queries.index.facts import Kind, fact, name_starts
 from queries.index.levels import IDENTITY_LEVELS
 from queries.index.source import NUMBERS, Row, Source, members
+
+REPEATED = frozenset({"employer", "role", "skill", "tag"})
+"""Fields whose texts many persons share: their tokens are found once."""
+
+UNIQUE_FACTS: Sequence[tuple[Kind, str]] = (("email", "emails"), ("phone", "phones"))
+REPEATED_FACTS: Sequence[tuple[Kind, str]] = (
+    ("place", "locations"),
+    ("employer", "employers"),
+    ("tag", "tags"),
+    ("organization", "organization_ids"),
+    ("location", "location_ids"),
+    ("component", "component_types"),
+)
+FOLDED_FACTS = frozenset({"employer", "tag"})
 
 
 def flat(row: Row) -> Sequence[Any]:
@@ -23,7 +37,7 @@ def flat(row: Row) -> Sequence[Any]:
         row.get("onboarding_state"),
         _shown(row),
         " ".join(_facts(row)),
-        *(_words(row[field.member]) for field in FIELDS.values()),
+        *(_words(name, row[field.member]) for name, field in FIELDS.items()),
     )
 
 
@@ -40,28 +54,35 @@ def _shown(row: Row) -> dict[str, Any]:
     return shown
 
 
-def _words(texts: Iterable[str]) -> str:
-    return " ".join(chain.from_iterable(map(tokens, texts)))
+def _words(field: str, texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    return " ".join(map(_repeated_words if field in REPEATED else _words_of, texts))
+
+
+def _words_of(text: str) -> str:
+    return " ".join(tokens(text))
+
+
+_repeated_words = lru_cache(maxsize=50_000)(_words_of)
 
 
 def _facts(row: Row) -> Iterator[str]:
     for name in row["names"]:
         yield from name_starts(name)
-    for place in row["locations"]:
-        for token in tokens(place):
-            yield fact("place", token)
-    for kind, member in (("employer", "employers"), ("tag", "tags")):
-        for value in row[member]:
-            yield fact(kind, search_fold(value))
-    for kind, member in (
-        ("email", "emails"),
-        ("phone", "phones"),
-        ("organization", "organization_ids"),
-        ("location", "location_ids"),
-        ("component", "component_types"),
-    ):
+    for kind, member in UNIQUE_FACTS:
         for value in row[member]:
             yield fact(kind, value)
+    for kind, member in REPEATED_FACTS:
+        for value in row[member]:
+            yield _repeated_facts(kind, value)
+
+
+@lru_cache(maxsize=50_000)
+def _repeated_facts(kind: Kind, value: str) -> str:
+    if kind == "place":
+        return " ".join(fact(kind, token) for token in tokens(value))
+    return fact(kind, search_fold(value) if kind in FOLDED_FACTS else value)
 
 
 DOCUMENTS = Source(

@@ -5,7 +5,6 @@ A fact is one term that no word of a text can be: it begins with a private chara
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal
 
 from domain.views.search_tokens import search_fold
@@ -32,18 +31,15 @@ _FIRST = "\ue000"
 _INNER = {code: 0xE100 + code for code in range(128) if not chr(code).isalnum()}
 
 
-@lru_cache(maxsize=20_000)
 def fact(kind: Kind, value: str) -> str:
     """The term of a value."""
     return f"{_FIRST}{_MARKS[kind]}{value.translate(_INNER)}"
 
 
-@lru_cache(maxsize=20_000)
 def name_starts(name: str) -> tuple[str, ...]:
     """The terms of a name, from the beginning of each of its words on."""
-    folded = search_fold(name)
-    starts = [0, *(i + 1 for i, character in enumerate(folded) if character == " ")]
-    return tuple(fact("start", folded[start:]) for start in starts if folded[start : start + 1].strip())
+    words = search_fold(name).split(" ")
+    return tuple(fact("start", " ".join(words[first:])) for first, word in enumerate(words) if word)
 
 
 def quoted(term: str, *, prefix: bool = False) -> str:

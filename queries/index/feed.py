@@ -6,8 +6,10 @@ from its table when it is indexed, so it does not matter how cycles are put toge
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +27,10 @@ T = TypeVar("T")
 
 LINGER_S = 0.01
 """How long changes are collected: a transaction costs as much as several rows."""
+REST_SHARE = 2.0
+"""How long a partition rests, in times of its last transaction. While events pour in, lanes go first; what waits longer is more often one
+row of many changes."""
+LONGEST_REST_S = 0.25
 WRITERS = 2
 READERS = min(4, os.cpu_count() or 2)
 AGAIN_S = 1.0
@@ -52,6 +58,9 @@ class IndexFeed:
         A partition that was disowned for a moment keeps its index, unless its tables have changed elsewhere since.
         """
         self._tables = {table.name: table for table in tables if table.name in SOURCES}
+        if not self._parts:
+            # A worker that was killed leaves its indexes behind.
+            await _in(self._writing, _remove_all, self._folder)
         for number in self._parts.keys() - partitions:
             await _in(self._writing, self._parts.pop(number).drop)
         for number in partitions:
@@ -59,14 +68,14 @@ class IndexFeed:
             if part.task is None:
                 if part.offsets != self._offsets(number):
                     await _in(self._writing, part.drop)
-                part.wanted = True
+                part.unwanted.clear()
                 part.task = asyncio.get_running_loop().create_task(self._run(part), name=f"index {number}")
 
     async def disown(self, partitions: frozenset[int]) -> None:
         """Rest partitions; nothing asks their indexes and nothing reads their tables any more when it returns."""
         parts = [self._parts[number] for number in partitions & self._parts.keys()]
         for part in parts:
-            part.wanted = False
+            part.unwanted.set()
             part.changed.set()
         await asyncio.gather(*(part.task for part in parts if part.task is not None))
         for part in parts:
@@ -161,14 +170,18 @@ class IndexFeed:
         if part.is_level:
             self.positions.advance(part.number, part.position)
         await part.changed.wait()
-        await asyncio.sleep(LINGER_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(LINGER_S, min(REST_SHARE * part.busy_s, LONGEST_REST_S))):
+                await part.unwanted.wait()
         if not part.wanted:
             return
         part.changed.clear()
         part.is_level = False
         position, pending = part.take()
         read = {name: table.database(part.number).get for name, table in self._tables.items()}
+        started = time.perf_counter()
         await _in(self._writing, part.apply, pending, read)
+        part.busy_s = time.perf_counter() - started
         if any(pending.values()):
             for name, keys in pending.items():
                 part.note(name, keys)
@@ -178,6 +191,11 @@ class IndexFeed:
     def _offsets(self, partition: int) -> tuple[bytes | None, ...]:
         """How far the tables of a partition are in their changelogs: equal offsets are equal rows."""
         return tuple(table.get(partition, OFFSET_KEY) for table in self._tables.values())
+
+
+def _remove_all(folder: Path) -> None:
+    for file in folder.glob("*.db*"):
+        file.unlink()
 
 
 async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:

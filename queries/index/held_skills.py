@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from domain.values.rules import fold
@@ -16,7 +17,7 @@ Held = tuple[str, str, int, Any]
 def flat(row: Row) -> Sequence[Any]:
     """The own row of a person (domain.md 16.4)."""
     held = [
-        (fold(skill["name"]), skill["category"], PROFICIENCIES.index(skill["proficiency"]), skill)
+        (_folded(skill["name"]), skill["category"], PROFICIENCIES.index(skill["proficiency"]), skill)
         for skill in row["skills"]
     ]
     return (row["status"], row.get("display_name"), " ".join(_facts(held)), held)
@@ -34,10 +35,17 @@ def level_fact(level: int) -> str:
 
 def _facts(held: Sequence[Held]) -> Iterator[str]:
     for skill, _, highest, _ in held:
-        for level in range(highest + 1):
-            yield skill_fact(skill, level)
+        yield _levels_of(skill, highest)
     for level in range(max((one[2] for one in held), default=-1) + 1):
         yield level_fact(level)
+
+
+@lru_cache(maxsize=20_000)
+def _levels_of(skill: str, highest: int) -> str:
+    return " ".join(skill_fact(skill, level) for level in range(highest + 1))
+
+
+_folded = lru_cache(maxsize=20_000)(fold)
 
 
 HELD_SKILLS = Source(

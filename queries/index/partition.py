@@ -24,13 +24,20 @@ class IndexedPartition:
         self.task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
         self.changed = asyncio.Event()
-        self.wanted = True
+        self.unwanted = asyncio.Event()
         self.is_level = False
         """Nothing waits and nothing is being indexed."""
         self.position = 0
+        self.busy_s = 0.0
+        """How long the last rows took."""
         self.offsets: tuple[bytes | None, ...] = ()
         """How far the tables were in their changelogs when rows of them were noted last."""
         self._pending: dict[str, set[bytes]] = {name: set() for name in SOURCES}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the index is to be kept level; asked from threads too."""
+        return not self.unwanted.is_set()
 
     @property
     def waiting(self) -> int:

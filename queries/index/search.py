@@ -35,16 +35,18 @@ def hits(
     behind = ""
     if after is not None:
         parameters |= {"quarters": after.quarters, "after": after.person_id}
-        behind = " HAVING total < :quarters OR (total = :quarters AND person_id > :after)"
+        behind = " AND (total < :quarters OR (total = :quarters AND person_id > :after))"
     arms = []
     for number, (points, expression) in enumerate(_arms(terms, alternatives)):
         arms.append(f"SELECT rowid AS doc, {points} AS quarters FROM words WHERE words MATCH :match_{number}")
         parameters[f"match_{number}"] = expression
     return (
         _shown(
-            "SELECT sum(quarters) AS total, person_id, documents.doc AS doc"
-            f" FROM ({' UNION ALL '.join(arms)}) AS found CROSS JOIN documents ON documents.doc = found.doc"
-            f" WHERE {selected.where} GROUP BY found.doc{behind} ORDER BY total DESC, person_id LIMIT :limit"
+            # Added up before documents are looked at: a document is met in several arms.
+            "SELECT total, person_id, documents.doc AS doc"
+            f" FROM (SELECT doc, sum(quarters) AS total FROM ({' UNION ALL '.join(arms)}) GROUP BY doc) AS found"
+            f" CROSS JOIN documents ON documents.doc = found.doc WHERE {selected.where}{behind}"
+            " ORDER BY total DESC, person_id LIMIT :limit"
         ),
         parameters,
     )

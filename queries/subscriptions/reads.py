@@ -78,9 +78,10 @@ async def _caught_up(tables: WorkerTables, partition: int, query: ChangesSince) 
     look = _committed(tables, partition)
     for stream_sequence, person_id in newer[: query.limit]:
         change = _judged(look, query, person_id, look(query.projection, person_id))
-        if change.stream_sequence <= query.stream_sequence:
-            continue  # other models have changed, this one has not
+        # Also when only other models have moved: whether the reader has this row is not known here, and its sequence tells the reader.
         changes.append(change._replace(stream_sequence=max(stream_sequence, change.stream_sequence)))
+    # A row may have moved since it was found; what lies before it has to be sent before it.
+    changes.sort(key=lambda change: change.stream_sequence)
     if more:
         reached = newer[query.limit - 1][0]
         return _told(tables, partition, query.projection, changes, None, reached)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
@@ -45,6 +46,27 @@ class _Told(NamedTuple):
         data = found.data
         changes = [Change(*one) for one in data["changes"]]
         return cls(changes, data["mark"], data["reached"], data["resumable"], data.get("after"))
+
+
+@dataclass
+class _Place:
+    """Where the changes of a partition go on: behind a mark of its owner, or a stream sequence when there is none."""
+
+    mark: str | None
+    reached: int
+    _ahead: dict[str, int] = field(default_factory=dict)
+
+    def note(self, change: Change, reached: int) -> None:
+        """Remember a row that was read from its table in a newer state than the mark tells: the change comes once more behind it."""
+        if change.stream_sequence > reached:
+            self._ahead[change.person_id] = change.sequence
+
+    def is_news(self, change: Change) -> bool:
+        """Whether the state behind a change was not sent yet."""
+        known = self._ahead.get(change.person_id, 0)
+        if change.sequence >= known:
+            self._ahead.pop(change.person_id, None)
+        return change.sequence > known
 
 
 class Session:
@@ -86,54 +108,48 @@ class Session:
                 group.create_task(self._follow(partition))
 
     async def _follow(self, partition: int) -> None:
-        if self._from is None or partition not in self._from:
-            mark, reached, repeated = await self._snapshot(partition)
+        if self._from is not None and partition in self._from:
+            place = _Place(None, self._from[partition])
         else:
-            mark, reached, repeated = await self._catch_up(partition, self._from[partition])
+            place = await self._snapshot(partition)
+        while place.mark is None:
+            await self._advance(partition, place)
         self._waiting_for -= 1
         if self._waiting_for == 0:
             self._level.set()
             await self._send("caught_up", positions=self._sent, position=_listed(self._sent))
         await self._level.wait()
         while True:
-            told = await self._changes(partition, mark, reached)
-            for change in told.changes:
-                if repeated.pop(change.person_id, 0) < change.sequence:
-                    await self._send_change(partition, change, min(change.stream_sequence, told.resumable))
-            mark, reached = told.mark, told.reached
-            self._sent[partition] = max(self._sent[partition], told.resumable)
+            await self._advance(partition, place)
 
-    async def _snapshot(self, partition: int) -> tuple[str | None, int, dict[str, int]]:
-        """The rows that match; returns where changes begin, and the persons that were already read in a newer state."""
-        first: _Told | None = None
+    async def _snapshot(self, partition: int) -> _Place:
+        """Send the rows that match; returns where their changes begin."""
+        place: _Place | None = None
+        resumable = 0
         after: str | None = ""
-        repeated: dict[str, int] = {}
         while after is not None:
             request = Matching(projection=self._wanted.projection, filter=self._wanted.filter, after=after)
             told = _Told.of(await self._asked(partition, MATCHING, request))
-            first = first or told
+            if place is None:
+                place, resumable = _Place(told.mark, told.reached), told.resumable
             for change in told.changes:
-                if change.stream_sequence > first.reached:
-                    repeated[change.person_id] = change.sequence
+                place.note(change, place.reached)
                 self._hold(change.person_id)
-                await self._send("snapshot", change, position=_place(partition, first.resumable))
+                await self._send("snapshot", change, position=_place(partition, resumable))
             after = told.after
-        assert first is not None
-        self._sent[partition] = first.resumable
-        return first.mark, first.reached, repeated
+        assert place is not None
+        self._sent[partition] = resumable
+        return place
 
-    async def _catch_up(self, partition: int, reached: int) -> tuple[str | None, int, dict[str, int]]:
-        repeated: dict[str, int] = {}
-        mark: str | None = None
-        while mark is None:
-            told = await self._changes(partition, None, reached)
-            mark, reached = told.mark, told.reached
-            for change in told.changes:
-                if change.stream_sequence > reached:
-                    repeated[change.person_id] = change.sequence
+    async def _advance(self, partition: int, place: _Place) -> None:
+        """Send what comes next."""
+        told = await self._changes(partition, place.mark, place.reached)
+        for change in told.changes:
+            if place.is_news(change):
                 await self._send_change(partition, change, min(change.stream_sequence, told.resumable))
-            self._sent[partition] = told.resumable
-        return mark, reached, repeated
+            place.note(change, told.reached)
+        place.mark, place.reached = told.mark, told.reached
+        self._sent[partition] = max(self._sent.get(partition, 0), told.resumable)
 
     async def _changes(self, partition: int, mark: str | None, reached: int) -> _Told:
         request = ChangesSince(

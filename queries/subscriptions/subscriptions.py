@@ -149,6 +149,8 @@ class Subscriptions:
         lease_s: float,
     ) -> None:
         self._elsewhere.pop(subscription_id, None)
+        if subscription_id in self._served:
+            return  # somebody renewed it while its worker was being looked for
         served = _Served(subscription_id, wanted, window, positions, time.monotonic() + lease_s)
         self._served[subscription_id] = served
         served.heard = await self._nc.subscribe(self._host_subject(subscription_id), cb=served.on_renewal)

@@ -64,6 +64,24 @@ async def test_a_target_of_another_partition_is_known_without_any_table(persons:
     assert [event["type"] for event in accepted["events"]] == ["person.merged"]
 
 
+async def test_of_two_persons_that_are_merged_into_each_other_in_one_cycle_one_stays(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace, third = persons.new(), persons.new(), persons.new()
+    await worker.decide(persons.create(ada, "Ada"), persons.create(grace, "Grace"))
+
+    # The third is created in this cycle; who is merged into it comes behind that.
+    into_each_other = merge(ada, grace), merge(grace, ada)
+    outcomes = await worker.decide(*into_each_other, persons.create(third, "Third"), merge(grace, third))
+
+    assert [(one["status"], one.get("code"), one["person_id"]) for one in outcomes] == [
+        ("accepted", None, ada),
+        ("refused", "merge_target_unfit", grace),
+        ("accepted", None, third),
+        ("accepted", None, grace),
+    ]
+
+
 async def test_another_person_is_looked_up_again_when_the_append_has_lost_its_race(
     persons: Persons, worker: Worker
 ) -> None:
@@ -129,10 +147,8 @@ async def test_hundreds_of_events_of_one_decision_are_one_batch(persons: Persons
 async def test_a_person_with_hundreds_of_components_is_absorbed_as_a_whole(persons: Persons, worker: Worker) -> None:
     target, source, again = persons.new(), persons.new(), persons.new()
     decider = worker.decider()
-    # Who others are merged into has to be in the stream, not only in the same cycle.
-    await worker.decide(persons.create(target, "Ada"), decider=decider)
     await worker.decide(
-        *(persons.create(one, "Ada") for one in (source, again)),
+        *(persons.create(one, "Ada") for one in (target, source, again)),
         git_profile(source, 480),
         analyze(source),
         git_profile(again, 400, "grace"),

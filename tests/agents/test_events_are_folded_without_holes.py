@@ -141,6 +141,17 @@ async def test_every_table_of_the_lane_holds_the_position_and_queries_do_not_see
     assert position.KEY not in {key for rows in worker.rows().values() for key, _ in rows}
 
 
+async def test_the_position_of_a_table_is_the_last_row_of_a_cycle(persons: Persons, worker: Worker) -> None:
+    ada = persons.new()
+    await persons.append(ada, *NAMES)
+
+    batch = await worker.repeat(P, await persons.stored(ada), lambda _: None)
+
+    staged = {view.table.name: list(view.staged) for view in batch.views() if view.staged}
+    assert len(staged) == 8
+    assert {keys[-1] for keys in staged.values()} == {position.KEY}
+
+
 async def test_after_a_crash_between_two_tables_the_position_is_that_of_the_slower_one(
     persons: Persons, worker: Worker
 ) -> None:

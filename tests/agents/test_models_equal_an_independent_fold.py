@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from nats.aio.client import Client
 
-import agents.project_statistics
+import agents.tallies
+from agents.reading import EventLog
+from bridge import read
 from bridge.append import EntityAppend, EventMessage, append
+from config import streams
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.event_catalogue import SPEC_OF
 from domain.event_data.base import EventData
@@ -27,15 +30,18 @@ from domain.event_data.lifecycle import (
 from domain.event_data.onboarding import OnboardingFailed, OnboardingStarted
 from domain.event_data.policy import ActivityRecorded, RecommendedSkill, SkillAnalysis, SkillsAnalyzed
 from domain.event_data.privacy import PersonErased
-from domain.events import Event, write_event
+from domain.events import Event, read_event, write_event
 from domain.onboarding import STEPS
 from domain.subjects import event_subject, person_filter
 from domain.values.person_name import PersonName
 from domain.views.statistics import change_of
+from ops.verification import Folded, Verification, compare_persons, fold
 from tests.domain.samples_of_components import SAMPLES
 from tests.domain.specification import NOW
 
 if TYPE_CHECKING:
+    from ops.client import PersonClient
+    from ops.workers import Worker as Team
     from tests.agents.conftest import Persons, Worker
 
 P = 3
@@ -61,7 +67,7 @@ ENDS: dict[str, tuple[EventData, ...]] = {
     "suspended": (PersonSuspended(reason="away"),),
     "archived": (PersonArchived(reason="left"),),
     "deceased": (DeathRecorded(date_of_death=NOW.date()),),
-    "merged": (PersonMerged(target_person_id=str(uuid.uuid4()), merge_reason="UserRequested"),),
+    "merged": (),
     "erased": (PersonArchived(reason="left"), PersonErased()),
     "onboarding": (),
 }
@@ -70,10 +76,7 @@ ENDS: dict[str, tuple[EventData, ...]] = {
 async def test_every_row_of_every_model_equals_an_independent_fold(persons: Persons, worker: Worker) -> None:
     everybody = {end: persons.new() for end in ENDS}
     for end, person_id in everybody.items():
-        run = OnboardingStarted(onboarding_id=str(uuid.uuid4()), run=1, steps=STEPS)
-        failed = OnboardingFailed(onboarding_id=run.onboarding_id, at_step="IdentityStep", reason="late")
-        life = (run, failed) if end == "onboarding" else (*LIFE, *ENDS[end])
-        await _append(persons, person_id, created(onboarding=end == "onboarding"), *life)
+        await _append(persons.nc, person_id, created(onboarding=end == "onboarding"), *_life(end, everybody["active"]))
     records = await persons.stored(*everybody.values())
     for start in range(0, len(records), 37):
         await worker.fold(records[start : start + 37])
@@ -93,11 +96,34 @@ async def test_every_row_of_every_model_equals_an_independent_fold(persons: Pers
         await worker.assert_folded(*everybody.values())
 
 
+async def test_two_workers_show_every_model_as_an_independent_fold_has_it(
+    nc: Client, client: PersonClient, team: list[Team]
+) -> None:
+    folded: dict[str, Folded] = {}
+    result = Verification()
+    for end in (*ENDS, *ENDS):
+        person_id = str(uuid.uuid4())
+        target = next(iter(folded), person_id)
+        await _append(nc, person_id, created(onboarding=end == "onboarding"), *_life(end, target))
+        stored = [one async for one in read.messages(nc, streams.EVENTS, person_filter(person_id))]
+        fold(
+            [(one.subject, one.stream_sequence, read_event(one.data, subject=one.subject)) for one in stored],
+            folded,
+            result,
+        )
+
+    await compare_persons(client, folded.values(), result)
+
+    assert (result.differences, result.lost, result.duplicated) == ([], 0, 0)
+    partitions = {one.partition for one in folded.values()}
+    assert all(partitions & set(worker.page("/status")["partitions"]) for worker in team)
+
+
 async def test_a_hole_of_the_log_is_counted_once(persons: Persons, worker: Worker) -> None:
     ada, grace = persons.new(), persons.new()
-    await _append(persons, ada, created(), ActivityRecorded(kind="a"))
-    await _append(persons, grace, created())
-    await _append(persons, ada, ActivityRecorded(kind="b"))
+    await _append(persons.nc, ada, created(), ActivityRecorded(kind="a"))
+    await _append(persons.nc, grace, created())
+    await _append(persons.nc, ada, ActivityRecorded(kind="b"))
     records = await persons.stored(ada, grace)
 
     await worker.fold([records[0], records[2]])
@@ -116,10 +142,10 @@ async def test_what_a_redrive_brings_late_is_counted_once(
         return change_of(before, event, after)
 
     ada, grace = persons.new(), persons.new()
-    await _append(persons, ada, created(), PersonSuspended(reason="away"), PersonActivated(reason="back"))
-    await _append(persons, grace, created())
+    await _append(persons.nc, ada, created(), PersonSuspended(reason="away"), PersonActivated(reason="back"))
+    await _append(persons.nc, grace, created())
     records = await persons.stored(ada, grace)
-    monkeypatch.setattr(agents.project_statistics, "change_of", broken)
+    monkeypatch.setattr(agents.tallies, "change_of", broken)
     await worker.fold(records)
     assert list(worker.parked()) == [("project_statistics", ada)]
     [day] = worker.statistics.rows(P)
@@ -137,19 +163,21 @@ def created(*, onboarding: bool = False) -> PersonCreated:
     return PersonCreated(name=PersonName(given_names=("Ada",)), source="tests", onboarding=onboarding)
 
 
-async def _append(persons: Persons, person_id: str, *data: EventData) -> None:
-    """Append events behind those of a person, a day and a half apart, several at a time."""
-    sequences = await persons.sequences(person_id)
-    behind = len(sequences)
-    events = [_event(person_id, behind + number, one) for number, one in enumerate(data, 1)]
+def _life(end: str, target: str) -> tuple[EventData, ...]:
+    if end == "merged":
+        return (*LIFE, PersonMerged(target_person_id=target, merge_reason="UserRequested"))
+    if end != "onboarding":
+        return (*LIFE, *ENDS[end])
+    run = OnboardingStarted(onboarding_id=str(uuid.uuid4()), run=1, steps=STEPS)
+    return (run, OnboardingFailed(onboarding_id=run.onboarding_id, at_step="IdentityStep", reason="late"))
+
+
+async def _append(nc: Client, person_id: str, *data: EventData) -> None:
+    """Append events behind those of a person, nine hours apart."""
+    known = [event async for event in EventLog(nc).events(person_id)]
+    events = [_event(person_id, len(known) + number, one) for number, one in enumerate(data, 1)]
     messages = [EventMessage(event_subject(event), write_event(event), event.id) for event in events]
-    last = await _last(persons, person_id)
-    await append(persons.nc, [EntityAppend(person_filter(person_id), last, messages)])
-
-
-async def _last(persons: Persons, person_id: str) -> int:
-    records: Sequence[Any] = await persons.stored(person_id)
-    return int(records[-1].headers["nats-sequence"]) if records else 0
+    await append(nc, [EntityAppend(person_filter(person_id), known[-1][1] if known else 0, messages)])
 
 
 def _event(person_id: str, sequence: int, data: EventData) -> Event:

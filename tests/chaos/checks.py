@@ -15,10 +15,10 @@ from config import streams, topics
 from config.settings import Settings
 from domain.ids import derive
 from domain.person import Person, dump_state, load_state
-from domain.views.summary import render_summary
 from ops.client import ClientError, PersonClient, QueryFailed
+from ops.model_rows import CHANGED_BY, statistics_of
 from ops.verification import Folded, Verification, compare_persons
-from tables import timeline
+from tables import statistics, timeline
 from tests.chaos.findings import Findings
 from tests.chaos.ledger import Entry
 from tests.chaos.logs import StreamReader, TopicReader
@@ -27,6 +27,7 @@ from tests.chaos.truth import Recorded, Truth
 
 CONCURRENT = 16
 BOOKKEEPING = b"__"
+CORRELATIONS = b"c:"
 
 
 class Checks:
@@ -162,10 +163,12 @@ class Checks:
             table = record.topic.removeprefix(f"{self._prefix}-").removesuffix("-changelog")
             if record.key.startswith(BOOKKEEPING):
                 continue
+            # A day has a row in each partition; all other keys are of one.
+            key = b"%d:%b" % (record.partition, record.key) if table == statistics.NAME else record.key
             if record.value is None:
-                self._rows[table].pop(record.key, None)
+                self._rows[table].pop(key, None)
             else:
-                self._rows[table][record.key] = record.value
+                self._rows[table][key] = record.value
 
     def _check_outcome_rows(self, entries: Iterable[Entry], known: Collection[str], findings: Findings) -> None:
         rows = self._rows["outcomes"]
@@ -185,27 +188,49 @@ class Checks:
         """What a recovery would build from the changelogs is the fold of JetStream, row by row, and no row more."""
         by_person: defaultdict[str, int] = defaultdict(int)
         for key in self._rows["timeline"]:
-            by_person[key.decode().partition(":")[0]] += 1
+            if not key.startswith(CORRELATIONS):
+                by_person[key.decode().partition(":")[0]] += 1
         for person_id in person_ids:
             one = self.truth.folded[person_id]
             self._check_row(findings, "persons", person_id, _persons_row(one), _decoded_persons_row)
-            self._check_row(findings, "summary", person_id, _summary_row(one), orjson.loads)
-            for entry in one.entries:
+            for model in CHANGED_BY:
+                self._check_row(findings, model, person_id, one.models.row(model), orjson.loads)
+            entries = one.models.entries()
+            for entry in entries:
                 row_key = timeline.key(person_id, entry["sequence"], entry["part"]).decode()
                 self._check_row(findings, "timeline", row_key, entry, orjson.loads)
-            if by_person[person_id] > len(one.entries):
+                place = timeline.correlation_key(entry["correlation_id"], entry["position"]["stream_sequence"])
+                if place not in self._rows["timeline"]:
+                    findings.add("lost", person_id, f"no row leads from the correlation to event {entry['sequence']}")
+            if by_person[person_id] > len(entries):
                 findings.add(
-                    "duplicated", person_id, f"{by_person[person_id]} rows of timeline, {len(one.entries)} events"
+                    "duplicated", person_id, f"{by_person[person_id]} rows of timeline, {len(entries)} entries"
                 )
         for key in self._rows["quarantine"]:
             findings.add("divergent", key.decode(), "is in quarantine")
-        for table in ("persons", "summary"):
+        for table in ("persons", *CHANGED_BY):
             for key in self._rows[table].keys() - {person_id.encode() for person_id in self.truth.folded}:
                 findings.add("duplicated", key.decode(), f"a row of {table} for a person without events")
+        self._check_statistics(findings)
+
+    def _check_statistics(self, findings: Findings) -> None:
+        expected = statistics_of(one.models for one in self.truth.folded.values())
+        rows = self._rows[statistics.NAME]
+        for (partition, day), counts in expected.items():
+            row = orjson.loads(rows.get(b"%d:%b" % (partition, day.encode()), b"{}"))
+            found = {name: row.get(name) for name in counts}
+            if found != counts:
+                where = f"partition {partition}, {day}"
+                findings.add("divergent", where, f"the changelog of statistics differs: {_difference(found, counts)}")
+        if len(rows) > len(expected):
+            findings.add("duplicated", "statistics", f"{len(rows)} rows for {len(expected)} days")
 
     def _check_row(self, findings: Findings, table: str, key: str, expected: Any, decode: Any) -> None:
         row = self._rows[table].get(key.encode())
-        if row is None:
+        if expected is None:
+            if row is not None:
+                findings.add("divergent", key, f"the changelog of {table} has a row, and there is nothing to show")
+        elif row is None:
             findings.add("lost", key, f"the changelog of {table} has no row")
         elif (found := decode(row)) != expected:
             findings.add("divergent", key, f"the changelog of {table} differs: {_difference(found, expected)}")
@@ -233,12 +258,6 @@ def _persons_row(one: Folded) -> tuple[Person, int, Mapping[str, int]]:
 def _decoded_persons_row(row: bytes) -> tuple[Person, int, Mapping[str, int]]:
     found = orjson.loads(row)
     return load_state(orjson.dumps(found["person"])), found["sequence"], found["position"]
-
-
-def _summary_row(one: Folded) -> Any:
-    position = {"partition": one.partition, "stream_sequence": one.stream_sequence}
-    row: Any = {**(render_summary(one.person) or {}), "sequence": one.person.version, "position": position}
-    return orjson.loads(orjson.dumps(row))
 
 
 def _difference(found: Any, expected: Any) -> str:

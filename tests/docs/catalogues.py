@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from domain.command_data.base import CommandSpec
 from domain.commands import COMMANDS
@@ -19,12 +19,13 @@ from domain.components.catalogue import COMPONENT_TYPES
 from domain.decide import DECISIONS
 from domain.event_catalogue import EVENTS
 from ops.contracts import paths
+from ops.contracts.answers import ANSWERS
 from ops.contracts.documents import documents
 from ops.contracts.examples.components import COMPONENTS
 from ops.contracts.examples.queries import REQUESTS
 from ops.contracts.examples.story import example_of, story
 from ops.contracts.examples.told import told
-from ops.contracts.json_schema import DEFS, Schema, entering
+from ops.contracts.json_schema import DEFS, Schema, entering, written
 from ops.contracts.rows import ROWS
 from queries.endpoints import ENDPOINTS
 from queries.frame import Query
@@ -47,8 +48,12 @@ def component_types() -> str:
 
 
 def values() -> str:
-    """Every value that a command or a component holds."""
+    """Every value that a command, an event, a request or a component holds."""
     found: dict[str, Schema] = {}
+    for spec in EVENTS.values():
+        found |= written(spec.model).get("$defs", {})
+    for endpoint in ENDPOINTS.values():
+        found |= entering(endpoint.request).get("$defs", {})
     for model in (*(spec.model for spec in COMMANDS.values()), *COMPONENT_TYPES.values()):
         found |= entering(model).get("$defs", {})
     own = {model.__name__ for model in COMPONENT_TYPES.values()}
@@ -151,10 +156,20 @@ def _query(name: str) -> str:
     lines = [f"### {name}", f"{text[0].upper()}{text[1:]}", _fields({**schema, "properties": own}, needed=True)]
     if not own:
         lines[-1] = "It takes the fields of the frame only."
-    streams = " It may be streamed." if endpoint.rows is not None else ""
-    lines.append(f"Data: see the schema of the {reply}.{streams}")
+    streams = " It may be [streamed](#streams)." if endpoint.rows is not None else ""
+    lines.append(f"{_text(endpoint.answer)}{streams}")
+    lines.append(f"Data: {_data(ANSWERS[name])} Schema: {reply}.")
     lines += [_block(request) for request in REQUESTS[name]]
     return "\n\n".join(lines)
+
+
+def _data(answer: Any) -> str:
+    """What an answer holds, in the words of its forms."""
+    is_list = get_origin(answer) is list
+    form = get_args(answer)[0] if is_list else answer
+    forms = get_args(form) or (form,)
+    words = " ".join(_text(one) for one in forms if isinstance(one, type) and one.__doc__)
+    return f"a list. {words}" if is_list else words
 
 
 def _fields(

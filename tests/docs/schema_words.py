@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from domain.components.catalogue import COMPONENT_TYPES
 from domain.ids import UUID_PATTERN
 from domain.values.rules import NOT_BLANK
 from ops.contracts.json_schema import DEFS
 
 VALUES_PAGE: Final = "values.md"
+COMPONENTS_PAGE: Final = "components.md"
+_COMPONENTS: Final = {model.__name__: name for name, model in COMPONENT_TYPES.items()}
 
 
 def rule_of(schema: Any, defs: Mapping[str, Any] | None = None) -> str:
@@ -37,6 +40,8 @@ def _value(schema: Any) -> str:
         return "any JSON value"
     if "$ref" in schema:
         name = schema["$ref"].removeprefix(DEFS)
+        if name in _COMPONENTS:
+            return f"the data of [{_COMPONENTS[name]}]({COMPONENTS_PAGE}#{_COMPONENTS[name].lower()})"
         return f"[{name}]({VALUES_PAGE}#{name.lower()})"
     if "members" in schema:
         return f"an object: {', '.join(f'`{name}`' for name in schema['members'])}"
@@ -47,7 +52,8 @@ def _value(schema: Any) -> str:
     if "anyOf" in schema:
         options = [_value(one) for one in schema["anyOf"]]
         return " or ".join(dict.fromkeys(options))
-    return _KINDS.get(str(schema.get("type")), lambda _: "any JSON value")(schema)
+    told = _KINDS.get(str(schema.get("type")))
+    return "any JSON value" if told is None else told(schema)
 
 
 def _text(schema: dict[str, Any]) -> str:
@@ -87,7 +93,7 @@ def _object(schema: dict[str, Any]) -> str:
     return "an object"
 
 
-_KINDS: Final = {
+_KINDS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "string": _text,
     "integer": lambda schema: "a whole number" + _bounds(schema, "minimum", "maximum"),
     "number": lambda schema: "a number" + _bounds(schema, "minimum", "maximum"),

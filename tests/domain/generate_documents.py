@@ -30,14 +30,14 @@ LINKS = st.sampled_from(["x-1", "x-2", "x-3"])
 ROLES = st.sampled_from(["Analyst", "Author"])
 DAYS = st.sampled_from(["1900-01-01", "2025-12-31", "2026-01-05"])
 INSTANTS = st.sampled_from(["2025-01-01T00:00:00Z", "2026-01-05T10:00:00Z"])
-WORDS = st.sampled_from(["a", "b", "welcome"])
+WORDS = st.sampled_from(["a", "b", "welcome", "rust", "algebra", "chess", "law", "zig"])
 NUMBERS = st.sampled_from([0, 0.5, 1])
 NAMES: Document = st.sampled_from(["Ada", "Grace", "太郎"]).map(lambda given: {"given_names": [given]})
 JSON: st.SearchStrategy[Any] = st.sampled_from([True, 7, "x", [1], {"k": 1}])
 GROUPS = st.sampled_from(["identity", "contact", "profile", "health", "behaviour"])
 # Types that other rules know by name come often, the others now and then.
 TYPES = st.sampled_from(
-    [*["EmailAddress", "Skill", "GitProfile", "Relationship", "BehavioralData"] * 4, *COMPONENT_TYPES]
+    [*["EmailAddress", "Skill"] * 20, *["GitProfile", "Relationship", "BehavioralData"] * 4, *COMPONENT_TYPES]
 )
 
 OF_FIELD: Mapping[str, st.SearchStrategy[Any]] = {
@@ -55,7 +55,7 @@ OF_FIELD: Mapping[str, st.SearchStrategy[Any]] = {
     "old_role": ROLES,
     "new_role": ROLES,
     "component_type": TYPES,
-    "address": st.sampled_from(["a@example.org", "b@example.org", "c@bücher.example"]),
+    "address": st.sampled_from([*(f"m{number}@example.org" for number in range(8)), "c@bücher.example"]),
     "number": st.sampled_from(["+49301234567", "+4930765432"]),
     "extension": st.just("12"),
     "country_code": st.just("DE"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.command_data.base import CommandSpec
 from domain.commands import COMMANDS, Command
+from domain.components.instance import Component
 from domain.components.skill import SkillComponent
 from domain.decide import decide
 from domain.event_data.component import ComponentAdded
@@ -77,9 +78,9 @@ def histories(draw: st.DrawFn, *, onboarding: bool | None = None, max_size: int 
     names: st.SearchStrategy[str]
     last = draw(st.integers(max_size // 2, max_size))
     for number in range(last + 1):
-        names = st.just("CreatePerson") if number == 0 else _names(person)
+        names = st.just("CreatePerson") if number == 0 else likely_names(person)
         name = draw(names if number < last else st.sampled_from(ENDINGS))
-        data = _aimed(draw, name, draw(command_document(SPECS[name].model)), person)
+        data = aimed_at(draw, name, draw(command_document(SPECS[name].model)), person)
         if name == "CreatePerson" and onboarding is not None:
             data["onboarding"] = onboarding
         at += timedelta(days=draw(PAUSES))
@@ -112,7 +113,7 @@ def state_after(steps: list[Step]) -> Person:
     return person
 
 
-def _names(person: Person) -> st.SearchStrategy[str]:
+def likely_names(person: Person) -> st.SearchStrategy[str]:
     """Mostly what the status allows; endings seldom, so that histories get long."""
     if person.erasure is not None:
         return st.sampled_from(["CancelErasure"] * 4 + ["ConfirmErasure"] + [*MATRIX])
@@ -127,15 +128,17 @@ def _names(person: Person) -> st.SearchStrategy[str]:
     return st.sampled_from([*useful * 10, *allowed, *MATRIX])
 
 
-def _aimed(draw: st.DrawFn, name: str, data: dict[str, Any], person: Person) -> dict[str, Any]:
+def aimed_at(draw: st.DrawFn, name: str, data: dict[str, Any], person: Person) -> dict[str, Any]:
     """Most of the ids that name something are changed into ids of what the person has."""
     aimed = {**data, **_SAID.get(name, {})} if not draw(st.integers(0, 1)) else dict(data)
     if "employment_id" in aimed and name != "AddEmployment":
         aimed = {field: value for field, value in aimed.items() if field not in ("organization_id", "role", "old_role")}
     if "request_id" in aimed:
         aimed.pop("via", None)
+    if name == "AddComponent" and draw(st.integers(0, 3)):
+        aimed.pop("component_id", None)
     for field in sorted(aimed.keys() & _HELD.keys()):
-        held = sorted(_HELD[field](person))
+        held = sorted(_FITTING.get(name, _HELD[field])(person))
         if held and (name, field) not in _NEW and draw(st.integers(0, 4)):
             aimed[field] = draw(st.sampled_from(held))
     if name == "RevertOnboardingStep" and person.onboarding is not None and person.onboarding.to_revert is not None:
@@ -147,6 +150,10 @@ def _aimed(draw: st.DrawFn, name: str, data: dict[str, Any], person: Person) -> 
         other = draw(component_data(held_component.component_type))
         aimed["changes"] = {field: other[field] for field in sorted(other)[: draw(st.integers(0, 3))]}
     return aimed
+
+
+def _others_than_primary(person: Person) -> list[Component]:
+    return [held for held in person.components.values() if not held.is_primary]
 
 
 # One of several ways to name what is meant, which the fields alone do not tell.
@@ -171,6 +178,11 @@ _HELD: dict[str, Callable[[Person], Iterable[str]]] = {
     "hold_id": lambda person: person.holds,
     "request_id": lambda person: [getattr(person.erasure, "request_id", uuid("no request"))],
 }
+# Commands that fit only some of the components.
+_FITTING: dict[str, Callable[[Person], Iterable[str]]] = {
+    "EndorseSkill": lambda person: [held.component_id for held in person.components_of("Skill")],
+    "SetPrimaryComponent": lambda person: [held.component_id for held in _others_than_primary(person)],
+}
 # Here the id is that of something new.
 _NEW = {
     ("AddComponent", "component_id"),
@@ -191,7 +203,7 @@ _NEEDS: dict[str, Callable[[Person], object]] = {
     "UpdateComponent": lambda person: person.components,
     "RemoveComponent": lambda person: person.components,
     "VerifyComponent": lambda person: person.components,
-    "SetPrimaryComponent": lambda person: len(person.components) > 1,
+    "SetPrimaryComponent": lambda person: _others_than_primary(person),
     "EndorseSkill": lambda person: person.components_of("Skill"),
     "AnalyzeSkills": lambda person: person.components_of("GitProfile"),
     "UnlinkIdentity": lambda person: person.identities,

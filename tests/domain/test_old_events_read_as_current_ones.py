@@ -441,6 +441,19 @@ def test_a_stored_event_advances_the_version_by_one_whatever_it_became() -> None
     assert reduce(apply, events, person) is person
 
 
+def test_a_component_type_under_an_old_name_is_the_same_type_in_every_version() -> None:
+    at = "2020-01-02T03:04:05Z"
+    registered = stored("person.component_registered", {"component_type": "Email"}, sequence=2, id=PART, time=at)
+    removed = stored("person.component_removed", {"component_type": "Email"}, 2, sequence=3, time=at)
+    before, held, gone = (
+        reduce(apply, map(read, documents), Person.new(ADA))
+        for documents in ((CREATED,), (CREATED, registered), (CREATED, registered, removed))
+    )
+    assert [one.component_type for one in held.components.values()] == ["EmailAddress"]
+    assert before.components == gone.components == {}
+    assert gone.retired_components == frozenset(held.components)
+
+
 @pytest.mark.parametrize(
     ("document", "subjects"),
     [

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from nats.aio.client import Client
@@ -54,8 +55,8 @@ async def last_sequence(nc: Client) -> int:
 async def stored_after(nc: Client, sequence: int) -> list[dict[str, Any]]:
     """The events that were stored behind a stream sequence."""
     state = (await api(nc, f"STREAM.INFO.{EVENTS}"))["state"]
-    source = StreamSource(nc, EVENTS, state)
-    return [orjson.loads(one.data) async for chunk in source.chunks() for one in chunk if one.position > sequence]
+    source = StreamSource(nc, EVENTS, state, after=sequence)
+    return [orjson.loads(one.data) async for chunk in source.chunks() for one in chunk]
 
 
 def start(nats_url: str, source: str, *options: str) -> subprocess.Popen[bytes]:
@@ -69,18 +70,29 @@ def start(nats_url: str, source: str, *options: str) -> subprocess.Popen[bytes]:
     )
 
 
-async def kill_after(nc: Client, running: subprocess.Popen[bytes], more: int, *, patience_s: float = 60.0) -> int:
-    """SIGKILL a migration as soon as it has appended so many events more; returns how many it appended."""
+class Killed(NamedTuple):
+    """How many events a killed migration had appended, and the seconds from its first batch to the kill."""
+
+    appended: int
+    seconds: float
+
+
+async def kill_after(nc: Client, running: subprocess.Popen[bytes], more: int, *, patience_s: float = 60.0) -> Killed:
+    """SIGKILL a migration as soon as it has appended so many events more."""
     before = await last_sequence(nc)
+    first = time.monotonic()
     try:
         async with asyncio.timeout(patience_s):
-            while await last_sequence(nc) < before + more:
+            while (now := await last_sequence(nc)) < before + more:
                 assert running.poll() is None, running.communicate()[1].decode()[-2000:]
+                if now == before:
+                    first = time.monotonic()
                 await asyncio.sleep(0.001)
     finally:
         running.send_signal(signal.SIGKILL)
+        killed = time.monotonic()
         running.communicate()
-    return await last_sequence(nc) - before
+    return Killed(await last_sequence(nc) - before, killed - first)
 
 
 async def finished(running: subprocess.Popen[bytes], *, patience_s: float = 60.0) -> dict[str, Any]:

@@ -136,6 +136,7 @@ async def test_a_subscriber_holds_the_rows_that_match_at_any_time(client: Person
             for person_id in (first, second, third):
                 sequences = [told["sequence"] for told in one.told if told.get("person_id") == person_id]
                 assert sequences == sorted(set(sequences))
+            assert one.watch.repetitions == 0
         places = summary.watch.positions
 
     await rename(client, third, "While Away")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ops.contracts.examples.persons import ADA, BOB, CARLA, command
+from ops.contracts.examples.story import LONG_AGO
 
 REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "get_by_id": (
@@ -20,7 +21,8 @@ REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
         {"projection": "skills", "key": ADA},
         {"projection": "network", "key": ADA},
         {"projection": "timeline", "key": ADA},
-        {"projection": "views", "key": ADA},
+        {"projection": "views", "key": ADA, "view": "contact"},
+        {"projection": "statistics", "key": LONG_AGO[:10]},
     ),
     "get_timeline": ({"person_id": ADA, "categories": ["lifecycle"], "order": "asc"},),
     "get_network": ({"person_id": ADA, "depth": 2, "metrics": True},),

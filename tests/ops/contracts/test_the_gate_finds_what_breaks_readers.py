@@ -24,6 +24,9 @@ SUSPEND = paths.command(COMMANDS["person.commands.lifecycle.suspend"])
 AWARD = paths.command(COMMANDS["person.commands.identity.award_title"])
 GET = paths.request("get_by_id")
 ROW = paths.row("skills")
+SUMMARY = paths.row("summary")
+REPLY = paths.reply("find_path")
+RECORD = paths.command(COMMANDS["person.commands.identity.record_attribute"])
 
 Change = Callable[[dict[str, Schema]], Any]
 
@@ -43,7 +46,7 @@ def found(change: Change, upcaster: bool = False) -> list[tuple[str, str, str]]:
     released = all_documents()
     current = copy.deepcopy(released)
     change(current)
-    return [tuple(one) for one in breaches(released, current, lambda *_: upcaster)]
+    return [(*one,) for one in breaches(released, current, lambda *_: upcaster)]
 
 
 def renamed(of: dict[str, Schema]) -> None:
@@ -123,6 +126,18 @@ BREAKING: dict[str, tuple[Change, tuple[str, str, str]]] = {
     "a column that may be missing from now on": (
         lambda of: of[ROW]["required"].remove("status"),
         (ROW, "status", "is no longer always there"),
+    ),
+    "a field of a reply that is gone": (
+        lambda of: of[REPLY]["$defs"]["Path"]["properties"].pop("hops"),
+        (REPLY, "data.hops", "was removed or renamed"),
+    ),
+    "a form of a row that readers do not know": (
+        lambda of: of[SUMMARY]["anyOf"].append({"type": "string"}),
+        (SUMMARY, "", "an alternative was added or widened"),
+    ),
+    "a form of a value that a command no longer takes": (
+        lambda of: of[RECORD]["$defs"]["ObservedAttribute"]["properties"]["value"]["anyOf"].pop(),
+        (RECORD, "data.attribute.value", "an alternative was removed or narrowed"),
     ),
     "a column of another type": (
         lambda of: of[ROW]["properties"]["total_endorsements"].update(type="string"),
