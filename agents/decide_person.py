@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from agents.containment import TRANSIENT
 from agents.fold_persons import FoldPersons
 from agents.folding import newest
+from agents.in_doubt import Doubts, History, without_outcome
 from agents.reading import EventLog, dead_letter
 from agents.replies import REPLY_TO, announce
 from agents.resolving import PersonResolver, UnresolvedError
@@ -68,6 +69,17 @@ class Pending:
     """What it has to know of another person cannot be read."""
     events: Sequence[Event] = ()
     outcome: Outcome | None = None
+    refused_before: Outcome | None = None
+    """The refusal of an earlier try, told by what the command met then."""
+
+
+@dataclass
+class Cycle:
+    """One cycle of a partition: its commands by id, and the outcomes that are durable."""
+
+    partition: int
+    view: TableView
+    pending: dict[str, Pending] = field(default_factory=dict)
 
 
 @dataclass
@@ -119,13 +131,16 @@ class DecidePerson(LaneAgent):
         self._max_state_bytes = max_state_bytes
         self._resolver = PersonResolver(log)
         self._appended = RecentPersons(remembered)
+        self._doubts = Doubts()
 
     async def process(self, batch: Batch) -> None:
         """Decide all commands of the cycle, append their events, stage their outcomes."""
         view = batch.view(self._table.table)
+        self._doubts.begin(batch.partition)
+        cycle = Cycle(batch.partition, view)
         announce: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
         work: dict[str, PersonWork] = {}
-        pending: dict[str, Pending] = {}
+        pending = cycle.pending
         repeated: list[tuple[Record, str, str]] = []
         for record in batch.records:
             address = command_address(record.value)
@@ -156,7 +171,7 @@ class DecidePerson(LaneAgent):
                 work[person_id] = PersonWork(self._known(batch.partition, person_id))
             work[person_id].commands.append(one)
 
-        await self._decide_and_append(batch.partition, list(work.values()))
+        await self._decide_and_append(cycle, list(work.values()))
 
         decided_ms = int(time.time() * 1000)
         for one in pending.values():
@@ -170,6 +185,7 @@ class DecidePerson(LaneAgent):
 
     async def committed(self, batch: Batch) -> None:
         """Publish the outcomes: to everybody under the command id, and to the sender's inbox."""
+        self._doubts.end(batch.partition, len(batch.records))
         announcements: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
         for record, command_id, message in announcements:
             reply_to = record.headers.get(REPLY_TO, b"").decode(errors="replace")
@@ -178,13 +194,14 @@ class DecidePerson(LaneAgent):
     def forget(self, partition: int) -> None:
         """Drop what was appended and not folded; the stream tells it again when an append is refused."""
         self._appended.forget(partition)
+        self._doubts.forget(partition)
 
     def _known(self, partition: int, person_id: str) -> PersonRow:
         folded = self._persons.read(partition, person_id)
         appended = self._appended.get(partition, person_id)
         return appended if appended is not None and appended.person.version > folded.person.version else folded
 
-    async def _decide_and_append(self, partition: int, work: list[PersonWork]) -> None:
+    async def _decide_and_append(self, cycle: Cycle, work: list[PersonWork]) -> None:
         """Decide all commands of the cycle.
 
         Who has to be seen together with another person comes last and alone: of two persons that are merged into each other in one
@@ -200,14 +217,14 @@ class DecidePerson(LaneAgent):
                 rounds[0].append(one)
         for together in rounds:
             while together:
-                await self._append_batch(partition, together)
+                await self._append_batch(cycle, together)
                 together = [PersonWork(one.row, one.deferred) for one in together if one.deferred]
 
-    async def _append_batch(self, partition: int, work: list[PersonWork]) -> None:
+    async def _append_batch(self, cycle: Cycle, work: list[PersonWork]) -> None:
         """Decide and append as many commands of each person as fit one atomic batch; the others stay deferred."""
         for _ in range(MAX_ATTEMPTS):
             # All end before an error goes on: none may write behind the back of the cycle that comes again.
-            decided = await asyncio.gather(*(self._decide(partition, one) for one in work), return_exceptions=True)
+            decided = await asyncio.gather(*(self._decide(cycle, one) for one in work), return_exceptions=True)
             groups = [(one, _known_decision(result)) for one, result in zip(work, decided, strict=True)]
             to_append = [(one, after) for one, (after, _) in groups if after.person is not one.row.person]
             results = await append_each(self._nc, [_entity(one) for one, _ in to_append])
@@ -216,7 +233,7 @@ class DecidePerson(LaneAgent):
                 if isinstance(result, AppendRefusedError):
                     lost.append(one)
                     continue
-                self._settle(partition, one, PersonRow(after.person, result))
+                self._settle(cycle.partition, one, PersonRow(after.person, result))
             if not lost:
                 return
             for one in lost:
@@ -226,7 +243,7 @@ class DecidePerson(LaneAgent):
                     pending.events, pending.outcome = (), Outcome.failed("conflict", command_id=pending.command_id)
             work = lost
 
-    async def _decide(self, partition: int, work: PersonWork) -> tuple[PersonRow, list[Pending]]:
+    async def _decide(self, cycle: Cycle, work: PersonWork) -> tuple[PersonRow, list[Pending]]:
         """Decide a person's commands; a refusal is given only on the newest state that the stream knows.
 
         An append on an old state is refused by the server, but nothing checks a refusal: after a restart the table may lag.
@@ -235,6 +252,7 @@ class DecidePerson(LaneAgent):
         state in between, which leaves nothing in the stream. Deciding again is safe only for who still owned the partition after reading.
         The same holds for what was read about other persons.
         """
+        partition = cycle.partition
         try:
             if work.outdated:
                 work.row = await self._reread(partition, work.row)
@@ -249,6 +267,8 @@ class DecidePerson(LaneAgent):
                     await self._resolve(work)
                     await self._prove_ownership(partition)
                     decided = _decide_all(work, self._max_state_bytes)
+            if self._doubts.remain(partition) and await self._refuse_as_before(cycle, work):
+                decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
                 pending.outcome = await self._recorded_outcome(partition, work.row, pending)
         except TRANSIENT:
@@ -268,6 +288,33 @@ class DecidePerson(LaneAgent):
                 pending.events, pending.outcome = (), Outcome.failed("internal_error", command_id=pending.command_id)
             return work.row, []
         return decided
+
+    async def _refuse_as_before(self, cycle: Cycle, work: PersonWork) -> bool:
+        """Refuse what an earlier try of this cycle has refused before it stored events of later commands; tells whether there is any.
+
+        What would have been accepted then, and is not stored, is decided on the newest state like any other command.
+        """
+        in_doubt = without_outcome(work.row.person, cycle.view)
+        stored = {command_id for command_id, _, _ in in_doubt}
+        waiting = [one for one in work.commands if one.command_id not in stored and not one.unresolved]
+        if not in_doubt or not waiting:
+            return False
+        person_id = work.row.person.person_id
+        discarded = self._quarantine.read(cycle.partition, FoldPersons.name, person_id).discarded
+        history = await History.read(self._log, person_id, discarded)
+        records = {command_id: one.record for command_id, one in cycle.pending.items()}
+        for pending in waiting:
+            assert pending.command is not None
+            person = history.before_later(pending.record, in_doubt, records)
+            if person is None:
+                continue
+            try:
+                decide(pending.command, person)
+            except Refused as refused:
+                pending.refused_before = Outcome.refused(
+                    refused, command_id=pending.command_id, person_id=person_id, version=person.version
+                )
+        return any(one.refused_before is not None for one in waiting)
 
     def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
         self._appended.put(partition, row)
@@ -386,7 +433,9 @@ def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list
     size = 0
     for number, pending in enumerate(work.commands):
         assert pending.command is not None
-        pending.events, pending.outcome = (), None
+        pending.events, pending.outcome = (), pending.refused_before
+        if pending.refused_before is not None:
+            continue
         if pending.unresolved:
             pending.outcome = _unresolved(pending, person.person_id)
             continue

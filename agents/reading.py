@@ -124,7 +124,8 @@ def _read_back(message: read.StoredMessage, person_id: str) -> Arrival:
     carried = {
         headers.STREAM: EVENTS.encode(),
         headers.SUBJECT: message.subject.encode(),
-        headers.SEQUENCE: str(message.stream_sequence).encode(),
+        headers.SEQUENCE: b"%d" % message.stream_sequence,
+        headers.STORED: b"%d" % int(message.stored_at.timestamp() * 1e9),
     }
     record = Record(-1, person_id.encode(), message.data, carried, 0)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from nats.aio.client import Client
 
@@ -20,6 +21,7 @@ class StoredMessage:
     subject: str
     data: bytes
     stream_sequence: int
+    stored_at: datetime
 
 
 async def last_message(nc: Client, stream: str, filter_subject: str) -> StoredMessage | None:
@@ -65,4 +67,9 @@ async def _message(nc: Client, stream: str, wanted: dict[str, str | int]) -> Sto
 
 
 def _stored(message: dict[str, str | int]) -> StoredMessage:
-    return StoredMessage(str(message["subject"]), base64.b64decode(str(message.get("data", ""))), int(message["seq"]))
+    return StoredMessage(
+        str(message["subject"]),
+        base64.b64decode(str(message.get("data", ""))),
+        int(message["seq"]),
+        datetime.fromisoformat(str(message["time"])),
+    )

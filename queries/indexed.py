@@ -10,11 +10,16 @@ from queries.tables_of_worker import WorkerTables
 
 
 async def indexed_position(tables: WorkerTables, partition: int, wanted: int, timeout_s: float) -> dict[str, int]:
-    """How far a partition is indexed, once that is as far as wanted; raises QueryError not_ready, or unavailable."""
+    """How far a partition is indexed, once that is as far as wanted; raises QueryError not_ready, or unavailable.
+
+    A partition whose index is still being built is as good as one without an owner for who wants no position.
+    """
     index = tables.index
     if index is None or partition not in tables.owned():
         raise QueryError("unavailable", "no worker owns the partition now", partition=partition)
     if not await index.reached(partition, wanted, timeout_s):
+        if not wanted:
+            raise QueryError("unavailable", "the index is being built", partition=partition)
         raise QueryError("not_ready", "the index has not reached the position", position=index.position(partition))
     return index.position(partition)
 

@@ -147,6 +147,8 @@ def _marks(schema: Schema) -> Schema:
 def _without_nulls(schema: Schema) -> Schema:
     for part in list(sub_schemas(schema)):
         _drop_alternatives(part, lambda one: one.get("type") == "null")
+        if isinstance(part.get("default"), dict):
+            part["default"] = {name: value for name, value in part["default"].items() if value is not None}
     return schema
 
 

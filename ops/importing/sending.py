@@ -1,7 +1,7 @@
 """Sends import plans as commands, with bounded concurrency, and reports what became of each person.
 
 Guarantee: the commands of one person are sent in order. A person that is held already is asked for first, and only what
-differs from the source is sent, so importing twice changes nothing.
+differs from the source is sent, so importing twice changes nothing. The comparison sees every event stored before it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from bridge.jetstream import JetStreamError, api
+from bridge.read import last_message
 from config.streams import EVENTS
+from domain.subjects import parse_event_subject, person_filter
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
 from ops.importing.differences import of_held, of_new
 from ops.importing.plan import PlannedCommand, PlannedPerson, Rejected
@@ -81,18 +83,22 @@ class _Importer:
             self._report.events += len(outcome["events"])
             await self._follow(person, of_new(person))
         else:
-            await self._amend(person, outcome)
+            await self._amend(person)
 
-    async def _amend(self, person: PlannedPerson, created: dict[str, Any]) -> None:
-        request: dict[str, Any] = {"person_id": person.commands[0].person_id, "include": ["components"]}
-        if created["position"] is not None:
-            request["min_position"] = created["position"]
+    async def _amend(self, person: PlannedPerson) -> None:
+        person_id = person.commands[0].person_id
+        request: dict[str, Any] = {"person_id": person_id, "include": ["components"]}
+        # The tables may be behind the log; a difference against an older state would be lost.
+        newest = await last_message(self._client.nc, EVENTS, person_filter(person_id))
+        if newest is not None:
+            partition = parse_event_subject(newest.subject).partition
+            request["min_position"] = {"partition": partition, "stream_sequence": newest.stream_sequence}
         try:
             held = (await self._client.query("get_by_id", request, timeout_ms=_QUERY_TIMEOUT_MS))["data"]
         except QueryFailed as failed:
             self._refuse(person, failed.code, failed.reason)
             return
-        if held["person_id"] != person.commands[0].person_id or held["redirect_to"] is not None:
+        if held["person_id"] != person_id or held["redirect_to"] is not None:
             self._refuse(person, "merged_away", "the person was merged into another")
             return
         events = await self._follow(person, of_held(person, held), passing=_DONE_ALREADY)

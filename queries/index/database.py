@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 SOURCES: Mapping[str, Source] = {source.name: source for source in (DOCUMENTS, HELD_SKILLS, EDGES, LISTED_VIEWS)}
 LOADED_AT_ONCE = 500
 """Persons; a batch is one JSON text."""
-CACHE_KIB = 8192
+CACHE_KIB = 4096
+"""Of one partition; a broad search looks at a few MiB of it, the rest is in the page cache of the system."""
 
 Rows = Iterable[tuple[bytes, bytes]]
 

@@ -34,13 +34,12 @@ def main() -> int:
     seed = given.seed if given.seed is not None else secrets.randbelow(1_000_000)
     plan = Plan(seed, given.persons, given.rounds, given.commands, given.merges, given.questions, restarts=True)
     say(f"seed {seed}")
-    with tempfile.TemporaryDirectory(prefix="person-system-") as folder:
-        with Stack(Path(folder) / "stack") as stack:
-            team = start_team(stack.endpoints, given.workers, Path(folder))
-            try:
-                found = asyncio.run(run(plan, stack.endpoints, team, say))
-            finally:
-                stop_team(team)
+    with tempfile.TemporaryDirectory(prefix="person-system-") as folder, Stack(Path(folder) / "stack") as stack:
+        team = start_team(stack.endpoints, given.workers, Path(folder))
+        try:
+            found = asyncio.run(run(plan, stack.endpoints, team, say))
+        finally:
+            stop_team(team)
     return report(plan, found)
 
 

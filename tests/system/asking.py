@@ -149,7 +149,7 @@ def _data(draw: st.DrawFn, wire: Wire, _: Person) -> Wire:
     """A member of the payload is missing, of another type, or one too many."""
     data = {**wire.document["data"]}
     member = draw(st.sampled_from([*sorted(data), "surprise"]))
-    wrong = draw(st.sampled_from([None, True, -1, "", "x" * 300, [], {}, {"a": 1}, 1e300]))
+    wrong: Any = draw(st.sampled_from([None, True, -1, "", "x" * 300, [], {}, {"a": 1}, 1e300]))
     data[member] = wrong
     if draw(st.booleans()):
         del data[member]

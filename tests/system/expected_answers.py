@@ -55,9 +55,7 @@ class Expected:
         hits = _ranked(found, terms)
         if not hits:
             everybody = [document for document in self.documents.values() if document["status"] in filters.status]
-            nowhere = [
-                token for token in terms.exact if all(score(one, Terms((token,))) is None for one in everybody)
-            ]
+            nowhere = [token for token in terms.exact if all(score(one, Terms((token,))) is None for one in everybody)]
             if all(len(token) >= MIN_LOOSE for token in nowhere):
                 exact = tuple(token for token in terms.exact if token not in nowhere)
                 hits = _ranked(found, Terms(exact, tuple(nowhere)))

@@ -59,9 +59,7 @@ class Model:
         try:
             events = decide(resolved(command, self.persons.values()), person)
         except Refused as refused:
-            return Outcome.refused(
-                refused, command_id=command_id, person_id=person.person_id, version=person.version
-            )
+            return Outcome.refused(refused, command_id=command_id, person_id=person.person_id, version=person.version)
         for event in events:
             person = apply(person, event)
         self.persons[person.person_id] = person

@@ -14,7 +14,7 @@ import orjson
 
 from domain.ids import derive
 from domain.status import Status
-from tests.system.asking import Asked, absorb, commands, creation, merge, nobody, with_other_content
+from tests.system.asking import Asked, absorb, commands, creation, merge, with_other_content
 from tests.system.model import Model
 from tests.system.seeded_draws import SeededDraws
 from tests.system.sender import Sender
@@ -23,6 +23,10 @@ ANSWER_S = 90.0
 IN_FLIGHT = 64
 GIVEN = ("Ada", "Grace", "Joan", "Anna", "Anne", "太郎", "José", "Ludwig")
 FAMILY = ("Lovelace", "Hopper", "Clarke", "Müller", "Love", "山田", "O'Brien", "van Beethoven")
+
+
+Decided = tuple[Asked, dict[str, Any]]
+"""A message, and its outcome as the model has decided."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Population:
 
     async def create(self) -> None:
         """Everybody is created."""
-        await self._all_at_once({person_id: [self._creation(person_id)] for person_id in self.person_ids})
+        async with asyncio.TaskGroup() as group:
+            for person_id in self.person_ids:
+                group.create_task(self._create(person_id))
 
     async def live(self, commands_each: int) -> None:
         """Everybody gets some commands; those of some are sent before the earlier ones are answered."""
@@ -69,7 +75,7 @@ class Population:
         """Some persons are merged into others, and most of those take over what they had; the other persons rest."""
         for _ in range(pairs):
             source, target = self._chance.sample(self.person_ids, 2)
-            await self._answered(await self._ask(source, merge(source, target, _uuid(self._chance))))
+            await self._ask(self._decided(source, merge(source, target, _uuid(self._chance))))
             person = self.model.person(source)
             if person.status is not Status.MERGED_INTO:
                 source = self._chance.choice(self.person_ids)
@@ -77,30 +83,21 @@ class Population:
                 target = person.merged_into or target
             version = self.model.person(source).version + (self._chance.random() < 0.1)
             for _ in range(1 + (self._chance.random() < 0.2)):
-                await self._answered(await self._ask(target, absorb(target, source, version, _uuid(self._chance))))
+                asked = absorb(target, source, version, _uuid(self._chance))
+                await self._ask(self._decided(target, asked))
 
     async def _live(self, person_id: str, count: int) -> None:
         is_patient = self._draws[person_id].random.random() < 0.4
-        waiting: list[Sent] = []
         async with self._slots:
-            for _ in range(count):
-                for asked in self._next(person_id):
-                    sent = await self._ask(person_id, asked)
-                    waiting.append(sent)
-                    if is_patient:
-                        await self._answered(sent)
-            for sent in waiting:
-                await self._answered(sent)
+            if is_patient:
+                for _ in range(count):
+                    await self._ask(*self._next(person_id, 1))
+            else:
+                await self._ask(*self._next(person_id, count))
 
-    async def _all_at_once(self, messages: dict[str, list[Asked]]) -> None:
-        async def ask(person_id: str, asked: list[Asked]) -> None:
-            async with self._slots:
-                for sent in [await self._ask(person_id, one) for one in asked]:
-                    await self._answered(sent)
-
-        async with asyncio.TaskGroup() as group:
-            for person_id, asked in messages.items():
-                group.create_task(ask(person_id, asked))
+    async def _create(self, person_id: str) -> None:
+        async with self._slots:
+            await self._ask(self._decided(person_id, self._creation(person_id)))
 
     def _creation(self, person_id: str) -> Asked:
         chance = self._draws[person_id].random
@@ -108,33 +105,33 @@ class Population:
         command_id, own_id = self._creations[person_id]
         return creation(name, command_id, own_id, onboarding=chance.random() < 0.2)
 
-    def _next(self, person_id: str) -> Iterator[Asked]:
-        """One command, and now and then the same again or something else under an old id."""
+    def _next(self, person_id: str, count: int) -> Iterator[Decided]:
+        """Some commands, and now and then one comes again, or something else comes under an old id."""
         draws = self._draws[person_id]
-        others = self.person_ids
-        yield draws(commands(self.model.person(person_id), others, _uuid(draws.random)))
-        again = draws.random.random()
-        if again < 0.08:
-            yield draws.random.choice(self._said[person_id])
-        elif again < 0.1:
-            yield with_other_content(self._said[person_id][0])
+        for _ in range(count):
+            asked = draws(commands(self.model.person(person_id), self.person_ids, _uuid(draws.random)))
+            yield self._decided(person_id, asked)
+            again = draws.random.random()
+            if again < 0.08:
+                yield self._decided(person_id, draws.random.choice(self._said[person_id]))
+            elif again < 0.1:
+                yield self._decided(person_id, with_other_content(self._said[person_id][0]))
 
-    async def _ask(self, person_id: str, asked: Asked) -> Sent:
+    def _decided(self, person_id: str, asked: Asked) -> Decided:
+        """The model goes on; the servers follow."""
         self._said[person_id].append(asked)
-        sent = Sent(asked, self.model.decide(asked), await self._sender.send(asked))
-        self.sent.append(sent)
-        return sent
+        return asked, self.model.decide(asked)
 
-    async def _answered(self, sent: Sent) -> None:
-        try:
-            await self._sender.answer(sent.number, ANSWER_S)
-        except TimeoutError:
-            command_id = orjson.loads(sent.asked.raw).get("id")
-            raise AssertionError(f"command {command_id} has no outcome after {ANSWER_S:g} s") from None
-
-    def everybody(self) -> list[str]:
-        """All ids that may have been created."""
-        return [*self.person_ids, *map(nobody, self.person_ids)]
+    async def _ask(self, *decided: Decided) -> None:
+        """Send messages behind each other without waiting in between; returns when all are answered."""
+        numbers = await self._sender.send(*(asked for asked, _ in decided))
+        self.sent += [Sent(*one, number) for one, number in zip(decided, numbers, strict=True)]
+        for (asked, _), number in zip(decided, numbers, strict=True):
+            try:
+                await self._sender.answer(number, ANSWER_S)
+            except TimeoutError:
+                command_id = orjson.loads(asked.raw).get("id")
+                raise AssertionError(f"command {command_id} has no outcome after {ANSWER_S:g} s") from None
 
 
 def _uuid(chance: random.Random) -> str:

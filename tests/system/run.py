@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import orjson
+
+from domain.commands import COMMANDS
 from local.stack import Endpoints
 from ops.client import PersonClient
 from ops.workers import Worker
@@ -39,6 +43,7 @@ class Findings:
     events: int = 0
     accepted: int = 0
     codes: dict[str, int] = field(default_factory=dict)
+    never_accepted: list[str] = field(default_factory=list)
     answers: int = 0
     differences: list[str] = field(default_factory=list)
     happened: list[str] = field(default_factory=list)
@@ -76,14 +81,12 @@ async def run(plan: Plan, servers: Endpoints, team: Sequence[Worker], say: Calla
         found.commands = len(population.sent)
         found.answers = sum(map(len, sender.answers))
         found.events = sum(map(len, model.events.values()))
-        _count(found, model)
+        _count(found, model, population)
         await _compare(client, population, model, sender, plan, chance, found, tell)
     return found
 
 
 async def _live_through_a_kill(population: Population, restarts: Restarts, plan: Plan, victim: Worker) -> None:
-    import asyncio
-
     async with asyncio.TaskGroup() as group:
         living = group.create_task(population.live(plan.commands_each))
         await asyncio.sleep(0.5)
@@ -115,8 +118,15 @@ async def _compare(
     tell("queries are compared")
 
 
-def _count(found: Findings, model: Model) -> None:
+def _count(found: Findings, model: Model, population: Population) -> None:
     for outcome in model.outcomes.values():
         code = outcome.get("code", "accepted")
         found.codes[code] = found.codes.get(code, 0) + 1
     found.accepted = found.codes.get("accepted", 0)
+    accepted = {
+        document.get("type")
+        for sent in population.sent
+        if sent.expected["status"] == "accepted"
+        for document in [orjson.loads(sent.asked.raw)]
+    }
+    found.never_accepted = sorted(COMMANDS.keys() - accepted)

@@ -33,14 +33,17 @@ class Sender:
         """Listen for answers."""
         await self._nc.subscribe(f"{self._inbox}.*", cb=self._on_answer)
 
-    async def send(self, asked: Asked) -> int:
-        """Returns the number of the message when the stream has it."""
-        number = len(self._sent)
-        self._sent.append(asked)
-        self._answered.append(asyncio.Event())
-        self.answers.append([])
-        await self._publish(number)
-        return number
+    async def send(self, *messages: Asked) -> list[int]:
+        """Send messages at once, in order; returns their numbers when the stream has them."""
+        first = len(self._sent)
+        for asked in messages:
+            self._sent.append(asked)
+            self._answered.append(asyncio.Event())
+            self.answers.append([])
+        numbers = [*range(first, len(self._sent))]
+        # Tasks begin in this order, and each one writes to the connection before it waits.
+        await asyncio.gather(*map(self._publish, numbers))
+        return numbers
 
     async def answer(self, number: int, timeout_s: float) -> dict[str, Any]:
         """The first answer to a message; raises TimeoutError."""

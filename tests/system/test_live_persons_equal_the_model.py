@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from bridge import read
 from config.streams import EVENTS
@@ -95,7 +102,8 @@ class LivePersons(RuleBasedStateMachine):
     def _say(self, asked: Asked) -> None:
         self._said.append(asked)
         expected = self._model.decide(asked)
-        self._waiting.append((self._run(lambda: self._sender.send(asked)), expected))
+        [number] = self._run(lambda: self._sender.send(asked))
+        self._waiting.append((number, expected))
 
     def _settle(self) -> None:
         for number, expected in self._waiting:
@@ -132,7 +140,7 @@ class LivePersons(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_live_persons_equal_the_model(team: list[Worker], servers: Endpoints) -> None:
     machine = type("OnSharedServers", (LivePersons,), {"nats_url": servers.nats_url})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=4,
