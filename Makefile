@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types imports contracts bench chaos lock clean
+.PHONY: help setup demo up test lint types imports contracts bench chaos property lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -26,8 +26,10 @@ demo: $(READY) ## Run the main job on real servers: import, kill a worker, ask, 
 up: $(READY) ## Run servers and two workers in the foreground
 	@$(BIN)/person up
 
+# Much of the time of tests is waiting for servers; two groups of tests, each with servers of its own, share two cores well.
+JOBS ?= 2
 test: $(READY) lint types imports ## Lint, types, import rules and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -50,6 +52,9 @@ ROUNDS ?= 50
 MODE ?= single
 chaos: $(READY) ## Random faults under load, every row checked; ROUNDS, SEED, MODE=cluster
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --mode $(MODE) $(if $(SEED),--seed $(SEED))
+
+property: $(READY) ## Random commands over the whole catalogue with restarts, compared with the pure model; SEED
+	@$(BIN)/python -m tests.system $(if $(SEED),--seed $(SEED))
 
 lock: $(READY) ## Make requirements/locked.txt again from locked.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements/locked.in -o requirements/locked.txt

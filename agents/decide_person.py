@@ -2,7 +2,8 @@
 
 Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
 announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event,
-also when a worker that was paused goes on with it after another one has taken over. What a decision has to know of another person is
+also when a worker that was paused goes on with it after another one has taken over; a command that a crash makes decide again is decided
+on what was before the later ones. What a decision has to know of another person is
 read from JetStream each time the decision is taken. A person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import logging
 import time
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from nats.aio.client import Client
 
 from agents.containment import TRANSIENT
 from agents.fold_persons import FoldPersons
 from agents.folding import newest
-from agents.in_doubt import Doubts, History, without_outcome
+from agents.in_doubt import Doubts, History, are_in_doubt
 from agents.reading import EventLog, dead_letter
 from agents.replies import REPLY_TO, announce
 from agents.resolving import PersonResolver, UnresolvedError
@@ -28,6 +30,7 @@ from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
 from domain.commands import Command, command_address, content_digest, read_command
 from domain.decide import AlreadyRecorded, decide
+from domain.envelope import COMMAND_PREFIX
 from domain.events import Event, write_event
 from domain.evolve import apply
 from domain.outcomes import Outcome, Position
@@ -69,6 +72,8 @@ class Pending:
     """What it has to know of another person cannot be read."""
     events: Sequence[Event] = ()
     outcome: Outcome | None = None
+    is_stored: bool = False
+    """Its events are in the stream, as an earlier try of its cycle has left them."""
     refused_before: Outcome | None = None
     """The refusal of an earlier try, told by what the command met then."""
 
@@ -80,6 +85,7 @@ class Cycle:
     partition: int
     view: TableView
     pending: dict[str, Pending] = field(default_factory=dict)
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -92,6 +98,8 @@ class PersonWork:
     """The last of the commands, not decided yet: their events would not fit the atomic batch of those before."""
     outdated: bool = False
     """An append was refused: somebody knew more."""
+    history: History | None = None
+    """All events of the person, where they had to be read."""
 
 
 Decision = tuple[PersonRow, list[Pending]]
@@ -238,6 +246,7 @@ class DecidePerson(LaneAgent):
                 return
             for one in lost:
                 one.outdated = True
+                one.history = None
                 one.deferred = []
                 for pending in one.commands:
                     pending.events, pending.outcome = (), Outcome.failed("conflict", command_id=pending.command_id)
@@ -267,10 +276,10 @@ class DecidePerson(LaneAgent):
                     await self._resolve(work)
                     await self._prove_ownership(partition)
                     decided = _decide_all(work, self._max_state_bytes)
-            if self._doubts.remain(partition) and await self._refuse_as_before(cycle, work):
+            if await self._resume(cycle, work):
                 decided = _decide_all(work, self._max_state_bytes)
             for pending in decided[1]:
-                pending.outcome = await self._recorded_outcome(partition, work.row, pending)
+                pending.outcome = await self._recorded_outcome(partition, work, pending)
         except TRANSIENT:
             raise
         except UnknownStateError:
@@ -289,32 +298,41 @@ class DecidePerson(LaneAgent):
             return work.row, []
         return decided
 
-    async def _refuse_as_before(self, cycle: Cycle, work: PersonWork) -> bool:
-        """Refuse what an earlier try of this cycle has refused before it stored events of later commands; tells whether there is any.
+    async def _resume(self, cycle: Cycle, work: PersonWork) -> bool:
+        """Find out what an earlier try of this cycle has stored, and refuse what it has refused before; tells whether there was one.
 
         What would have been accepted then, and is not stored, is decided on the newest state like any other command.
         """
-        in_doubt = without_outcome(work.row.person, cycle.view)
-        stored = {command_id for command_id, _, _ in in_doubt}
-        waiting = [one for one in work.commands if one.command_id not in stored and not one.unresolved]
-        if not in_doubt or not waiting:
+        if not self._doubts.remain(cycle.partition) or not are_in_doubt(work.row.person, cycle.view):
+            return False
+        # What was stored before all of these commands were came of none of them, nor of one behind them.
+        asked_at = min(headers.stored_at(one.record.headers) for one in work.commands)
+        newest_event = [
+            one async for one in self._log.arrivals(work.row.person.person_id, after=work.row.stream_sequence - 1)
+        ]
+        if all(headers.stored_at(one.record.headers) < asked_at for one in newest_event):
             return False
         person_id = work.row.person.person_id
-        discarded = self._quarantine.read(cycle.partition, FoldPersons.name, person_id).discarded
-        history = await History.read(self._log, person_id, discarded)
         records = {command_id: one.record for command_id, one in cycle.pending.items()}
-        for pending in waiting:
+        work.history = history = await self._history(cycle.partition, work)
+        for pending in work.commands:
             assert pending.command is not None
-            person = history.before_later(pending.record, in_doubt, records)
+            pending.is_stored = history.holds(pending.command_id)
+            if pending.is_stored or pending.unresolved:
+                continue
+            try:
+                person = history.before_later(pending.record, cycle.view, records, cycle.begun)
+            except Exception as error:
+                raise UnknownStateError from error
             if person is None:
                 continue
             try:
-                decide(pending.command, person)
+                _decide_one(pending.command, person, self._max_state_bytes)
             except Refused as refused:
                 pending.refused_before = Outcome.refused(
                     refused, command_id=pending.command_id, person_id=person_id, version=person.version
                 )
-        return any(one.refused_before is not None for one in waiting)
+        return True
 
     def _settle(self, partition: int, one: PersonWork, row: PersonRow) -> None:
         self._appended.put(partition, row)
@@ -355,21 +373,23 @@ class DecidePerson(LaneAgent):
     async def _prove_ownership(self, partition: int) -> None:
         await self._ownership.prove(self._table.table.changelog_topic, partition)
 
-    async def _recorded_outcome(self, partition: int, row: PersonRow, pending: Pending) -> Outcome:
+    async def _recorded_outcome(self, partition: int, work: PersonWork, pending: Pending) -> Outcome:
         """The accepted outcome of a command whose events are in the stream although its outcome row is not."""
-        found = []
-        last = 0
-        async for arrival in self._log.arrivals(row.person.person_id):
-            if arrival.event is not None and arrival.event.causationid == pending.command_id:
-                found.append(arrival.event)
-                last = arrival.stream_sequence
+        if work.history is None:
+            work.history = await self._history(partition, work)
+        events, last = work.history.recorded(pending.command_id)
         return Outcome.accepted(
             pending.command_id,
-            row.person.person_id,
-            found[-1].sequence,
-            found,
+            work.row.person.person_id,
+            events[-1].sequence,
+            events,
             Position(stream_sequence=last, partition=partition),
         )
+
+    async def _history(self, partition: int, work: PersonWork) -> History:
+        person_id = work.row.person.person_id
+        discarded = self._quarantine.read(partition, FoldPersons.name, person_id).discarded
+        return await History.read(self._log, person_id, discarded)
 
     async def _repeat(
         self,
@@ -436,6 +456,9 @@ def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list
         pending.events, pending.outcome = (), pending.refused_before
         if pending.refused_before is not None:
             continue
+        if pending.is_stored:
+            recorded.append(pending)
+            continue
         if pending.unresolved:
             pending.outcome = _unresolved(pending, person.person_id)
             continue
@@ -467,9 +490,14 @@ def _decide_one(command: Command, person: Person, max_state_bytes: int) -> tuple
     for event in events:
         person = apply(person, event)
     # Measured only where a command brings much: a state grows by little more than its commands.
-    if _may_be_large(person) and len(dump_state(person)) > max_state_bytes:
+    if not _is_always_possible(command) and _may_be_large(person) and len(dump_state(person)) > max_state_bytes:
         raise Refused("component_limit", field="data", rule=f"a person holds at most {max_state_bytes} bytes")
     return events, person
+
+
+def _is_always_possible(command: Command) -> bool:
+    """Whether a command adds next to nothing and serves the rights of the person, whatever its row weighs."""
+    return command.type.startswith(f"{COMMAND_PREFIX}privacy.")
 
 
 def _may_be_large(person: Person) -> bool:

@@ -38,7 +38,7 @@ class Fold(NamedTuple):
 
 
 class FoldedPerson(NamedTuple):
-    """A person that a cycle touched: its row now, the steps to it, and its row before the cycle.
+    """A person that a cycle touched: its row now, the steps to it, its row before the cycle, and the arrivals that this row held already.
 
     There are no steps when all its events were duplicates or wait.
     """
@@ -46,6 +46,7 @@ class FoldedPerson(NamedTuple):
     row: PersonRow
     steps: Sequence[Step]
     before: PersonRow
+    again: Sequence[Arrival]
 
 
 class FoldPersons(LaneAgent):
@@ -83,7 +84,8 @@ class FoldPersons(LaneAgent):
             before = self._table.read(batch.partition, person_id)
             fold = await self._fold(ward, before, ward.admit(person_id, arrivals))
             steps = self._stage(view, ward, fold)
-            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps, before)
+            again = _came_before(before, arrivals)
+            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps, before, again)
 
     async def committed(self, batch: Batch) -> None:
         """Keep the new states decoded and let readers of their own writes go on."""
@@ -145,6 +147,14 @@ class FoldPersons(LaneAgent):
         except Exception as error:
             return error
         return None
+
+
+def _came_before(before: PersonRow, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    reached = before.stream_sequence
+    # In order, so the first one tells: nearly always nothing comes again.
+    if arrivals[0].stream_sequence > reached:
+        return ()
+    return [one for one in arrivals if one.stream_sequence <= reached]
 
 
 def folded_persons(batch: Batch) -> dict[str, FoldedPerson]:

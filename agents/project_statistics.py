@@ -12,8 +12,7 @@ from agents.containment import is_transient
 from agents.fold_persons import FoldPersons, Step, folded_persons
 from agents.folding import folded
 from agents.quarantine import Quarantine, Ward, redrive_of
-from agents.reading import Arrival, EventLog, decoded, marked
-from agents.rendering import came_before
+from agents.reading import Arrival, EventLog, marked
 from agents.tallies import Cycle, Days, Tally
 from domain.person import Person
 from lanes.agent import Batch, LaneAgent
@@ -50,12 +49,11 @@ class ProjectStatistics(LaneAgent):
     async def process(self, batch: Batch) -> None:
         """Count the events of a cycle and stage the rows of their days."""
         ward = self._quarantine.ward(batch, self.name)
-        by_person = decoded(batch).by_person
         cycle = Cycle(batch.view(self._table), self._days.setdefault(batch.partition, Days()))
         late = redrive_of(batch) is not None
         for person_id, one in folded_persons(batch).items():
             steps = one.steps
-            again = came_before(one, by_person[person_id])
+            again = one.again
             if ward.concerned:
                 admitted = ward.admit(person_id, [*again, *(step.arrival for step in steps)])
                 steps = steps[: max(0, len(admitted) - len(again))]

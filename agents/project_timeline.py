@@ -118,7 +118,8 @@ class Adding:
             # Before the entry of the erasure itself: where that one is, the others have no details.
             timeline.stage_erasure(self.view, self.person_id)
             self.erased = True
-        timeline.stage(self.view, event, arrival.stream_sequence, self._max_row_bytes, erased=self.erased)
+        stored = arrival.record.value
+        timeline.stage(self.view, event, stored, arrival.stream_sequence, self._max_row_bytes, erased=self.erased)
         self.last = sequence
 
     def _has_predecessor(self, event: Event) -> bool:

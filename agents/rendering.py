@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agents.fold_persons import FoldedPerson, Step, folded_persons
 from agents.quarantine import Quarantine, Ward
-from agents.reading import Arrival, decoded
+from agents.reading import Arrival
 from domain.person import Person
 from domain.views.changed_by import ChangedBy, changes
 from domain.views.model import RenderedModel
@@ -28,7 +28,13 @@ class Due(NamedTuple):
     portrait: Portrait
     sequence: int
     stream_sequence: int
-    arrivals: Sequence[Arrival]
+    again: Sequence[Arrival]
+    steps: Sequence[Step]
+
+    @property
+    def arrivals(self) -> Sequence[Arrival]:
+        """The events since the row was made, in order."""
+        return [*self.again, *[step.arrival for step in self.steps]]
 
 
 class ModelAgent(LaneAgent):
@@ -50,11 +56,9 @@ class ModelAgent(LaneAgent):
         """Stage a row per person for which one is due."""
         view = batch.view(self._table)
         ward = self._quarantine.ward(batch, self.name)
-        by_person = decoded(batch).by_person
         seen = portraits(batch)
         for person_id, folded in folded_persons(batch).items():
-            steps = folded.steps
-            again = came_before(folded, by_person[person_id])
+            steps, again = folded.steps, folded.again
             if ward.concerned:
                 both = [*again, *(step.arrival for step in steps)]
                 admitted = ward.admit(person_id, both)
@@ -91,7 +95,7 @@ class ModelAgent(LaneAgent):
         sequence = person.version if last.event is None else last.event.sequence
         if self._sequence(view, person.person_id) >= sequence:
             return
-        refusal = self._refusal(Due(view, portrait_in(seen, person), sequence, last.stream_sequence, again))
+        refusal = self._refusal(Due(view, portrait_in(seen, person), sequence, last.stream_sequence, again, ()))
         if refusal is not None:
             poison = again if ward.redriven(person.person_id) else again[-1:]
             ward.park(person.person_id, [*poison, *(step.arrival for step in folded.steps)], refusal)
@@ -140,15 +144,6 @@ class RenderingAgent(ModelAgent):
         return self.model.render(due.portrait)
 
 
-def came_before(folded: FoldedPerson, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
-    """Those of a person's arrivals that its state held before this cycle."""
-    reached = folded.before.stream_sequence
-    # In order, so the first one tells: nearly always nothing comes again.
-    if arrivals[0].stream_sequence > reached:
-        return ()
-    return [one for one in arrivals if one.stream_sequence <= reached]
-
-
 def portraits(batch: Batch) -> dict[str, Portrait]:
     """The portraits that the models of a cycle share, by person."""
     return batch.once("portraits", dict)
@@ -164,4 +159,4 @@ def portrait_in(seen: dict[str, Portrait], person: Person) -> Portrait:
 
 def _due(view: TableView, portrait: Portrait, steps: Sequence[Step], last: int) -> Due:
     step = steps[last]
-    return Due(view, portrait, step.row.person.version, step.row.stream_sequence, [one.arrival for one in steps])
+    return Due(view, portrait, step.row.person.version, step.row.stream_sequence, (), steps)

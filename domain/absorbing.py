@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import get_args
 
+from domain.canonical import encode_stored
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.components.instance import Component, Provenance
 from domain.decisions.component_guards import needed_consent, other_person, removals
@@ -210,7 +211,7 @@ def _facts(person: Person, source: Person) -> Iterator[EventData]:
         if held.revoked_date is not None:
             # Without it a title that was taken back would be valid again.
             yield TitleRevoked(title_id=title_id, revoked_date=held.revoked_date)
-    known = [_observation(held) for held in person.attributes.values()]
+    known = {_observation(held) for held in person.attributes.values()}
     for attribute_id, attribute in sorted(source.attributes.items()):
         if attribute_id in person.attributes or isinstance(attribute.value, Redacted):
             continue
@@ -232,7 +233,8 @@ def _title(held: PersonTitle) -> tuple[object, ...]:
 
 
 def _observation(held: Attribute) -> tuple[object, ...]:
-    return held.attribute_type, held.name, held.value, held.valid_from, held.valid_until
+    # The value as bytes: to Python true is 1.
+    return held.attribute_type, held.name, encode_stored(held.value), held.valid_from, held.valid_until
 
 
 def _holds(person: Person, source: Person, today: Day) -> Iterator[EventData]:

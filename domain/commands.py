@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError
 
-from domain.canonical import NotCanonical, encode, plain
+from domain.canonical import NotCanonical, canonical_members, encode
 from domain.command_data import component, identity, lifecycle, onboarding, policy, privacy, relationship
 from domain.command_data.base import CommandData, CommandSpec
 from domain.envelope import (
@@ -179,7 +179,7 @@ def _complete(document: dict[str, Any], stored_at: datetime) -> None:
 
 def _normalised(document: dict[str, Any]) -> dict[str, Any]:
     at = document.pop("time")
-    normalised: dict[str, Any] = dict(_as_object(plain(document), "$"))
+    normalised: dict[str, Any] = dict(canonical_members(document))
     normalised["time"] = at
     return normalised
 

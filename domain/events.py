@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError
 
-from domain.canonical import encode
+from domain.canonical import encode_stored
 from domain.envelope import (
     CONTENT_TYPE,
     EVENT_SOURCE,
@@ -65,11 +65,11 @@ class Became(EventData):
 
 
 def write_event(event: Event) -> bytes:
-    """The bytes of an event: made once, by the writer, and never again."""
+    """The bytes of an event: made once, by the writer, and never again. It may repeat what an older event said."""
     data: dict[str, object] = dict(event.data)
     if event.context:
         data["context"] = event.context
-    return encode(
+    return encode_stored(
         {
             "specversion": SPEC_VERSION,
             "id": event.id,

@@ -13,7 +13,7 @@ from domain.event_data.lifecycle import PersonCreated
 from domain.events import Became, Event
 from domain.evolution import component, identity, lifecycle, onboarding, policy, privacy, relationship
 from domain.evolution.base import Effect
-from domain.person import RECENT_COMMANDS, Person, RecentCommand
+from domain.person import Person
 
 EFFECTS: Final[Mapping[type[EventData], Effect]] = {
     model: effect
@@ -45,7 +45,7 @@ def apply(person: Person, event: Event) -> Person:
     changes: dict[str, Any] = {
         "version": event.sequence,
         "updated_at": event.time,
-        "recent": _remember(person.recent, event),
+        "recent": person.recent.behind(event.causationid, event.sequence),
     }
     if not evolved.is_erased and is_activity(event):
         last = person.last_activity_at
@@ -68,11 +68,3 @@ def evolve(person: Person, event: Event) -> Person:
 def is_activity(event: Event) -> bool:
     """Whether the event shows that somebody cares about the person, or the person about us."""
     return event.type in ACTIVE_TYPES or actor_kind(event.actor) in ACTIVE_KINDS
-
-
-def _remember(recent: tuple[RecentCommand, ...], event: Event) -> tuple[RecentCommand, ...]:
-    if recent:
-        command_id, first, count = recent[-1]
-        if command_id == event.causationid and first + count == event.sequence:
-            return (*recent[:-1], (command_id, first, count + 1))
-    return (*recent[1 - RECENT_COMMANDS :], (event.causationid, event.sequence, 1))

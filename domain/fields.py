@@ -20,11 +20,7 @@ _FREE_MAPS: Final = frozenset(
         "purchase_behavior",
     }
 )
-_FREE_VALUES: Final = (
-    ["data", "data", "value"],
-    ["data", "changes", "value"],
-    ["data", "attribute", "value", "value"],
-)
+_HOLDERS_OF_FREE_VALUES: Final = frozenset({"data", "changes", "value"})
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -36,7 +32,7 @@ def dotted(path: Iterable[str | int]) -> str:
         if isinstance(part, str) and _ATTRIBUTE.fullmatch(part) is None:
             break
         named.append(str(part))
-        if part in _FREE_MAPS or named in _FREE_VALUES:
+        if part in _FREE_MAPS or (part == "value" and named[-2:-1] and named[-2] in _HOLDERS_OF_FREE_VALUES):
             break
     return ".".join(named) or "$"
 

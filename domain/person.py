@@ -3,7 +3,7 @@
 A state is never validated: it was built from events, and reading it back only restores its shape.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 import orjson
 from pydantic import Field
@@ -12,6 +12,7 @@ from domain.components.instance import Component
 from domain.model import Frozen
 from domain.onboarding import Onboarding
 from domain.personal import OfIdentity
+from domain.recent_commands import RecentCommands
 from domain.relations import AssignedAgent, AssignedLocation, HeldEmployment, LinkedIdentity
 from domain.standing import Consent, ConsentType, ErasurePending, ExportState, LegalHold, QualityFlag
 from domain.state_json import dump
@@ -20,10 +21,6 @@ from domain.times import Day, Instant
 from domain.values.attribute import Attribute
 from domain.values.person_name import PersonName
 from domain.values.person_title import PersonTitle
-
-RECENT_COMMANDS: Final = 64
-RecentCommand = tuple[str, int, int]
-"""A command whose events are in the log: its id, the sequence of its first event, their number."""
 
 
 class Person(Frozen):
@@ -63,7 +60,7 @@ class Person(Frozen):
     erasure: ErasurePending | Literal["Erased"] | None = None
     last_activity_at: Instant | None = None
     inactivity_reported: int = 0
-    recent: tuple[RecentCommand, ...] = ()
+    recent: RecentCommands = RecentCommands()
 
     @classmethod
     def new(cls, person_id: str) -> "Person":

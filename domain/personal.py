@@ -37,4 +37,4 @@ _EITHER: Final = Field(union_mode="left_to_right")
 OfIdentity = Annotated[Redacted | T, _EITHER, Personal("identity")]
 OfContact = Annotated[Redacted | T, _EITHER, Personal("contact")]
 OfProfile = Annotated[Redacted | T, _EITHER, Personal("profile")]
-OfComponent = Annotated[Redacted | T, _EITHER, Personal(None)]
+OfItsType = Annotated[Redacted | T, _EITHER, Personal(None)]

@@ -10,7 +10,7 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "invalid_command": "bad shape, unknown type, subject differs from type, or a value outside its rule",
         "clock_skew": "the time of the command is too far from its storage time",
-        "forbidden": "the role lacks the right",
+        "forbidden": "actors of this kind may not send the command",
         "depth_exceeded": "the chain of causes is longer than 8",
         "person_not_found": "no person with this id",
         "person_exists": "the id is already used",

@@ -41,6 +41,8 @@ def languages(profiles: Iterable[GitProfileComponent]) -> dict[str, Language]:
     for profile in profiles:
         for use in profile.languages:
             key = fold(use.language)
+            if not key.strip():
+                continue  # in an old profile a language may lack its name
             before = found.get(key, Language(use.language, 0, None))
             shares = [share for share in (before.share, use.share) if share is not None]
             found[key] = Language(before.name, before.lines + use.lines, max(shares, default=None))

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from domain.model import Frozen
 from domain.personal import Redacted
+from domain.recent_commands import RecentCommands
 
 
 class DumpedOnce(Frozen):
@@ -30,6 +31,8 @@ _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 def _members(value: object) -> object:
     if isinstance(value, DumpedOnce):
         return value.dumped
+    if isinstance(value, RecentCommands):
+        return value.json
     if isinstance(value, Redacted):
         return {"$redacted": value.group}
     if isinstance(value, BaseModel):

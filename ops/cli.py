@@ -28,6 +28,7 @@ from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
 from ops.contracts.verb import contracts
 from ops.dlq import dlq_group
 from ops.installation import settings
+from ops.listing import listing
 from ops.query import query_verb
 from ops.watch import watch_verb
 
@@ -104,7 +105,7 @@ def worker(data: Path | None, port: int | None) -> None:
     raise SystemExit(run(_settings(False), data=data, port=port))
 
 
-@main.command()
+@main.command(cls=listing("Commands", lambda: (name.removeprefix("person.commands.") for name in COMMANDS)))
 @click.argument("command")
 @click.option("--person", "person_id", help="Person id; CreatePerson makes one when it is left out.")
 @click.option("--data", default="{}", help="The command's data as JSON.")
@@ -133,8 +134,8 @@ def send(
 ) -> None:
     """Send COMMAND and print its outcome. Exit code 1 when it was refused.
 
-    COMMAND is a type of docs/reference/commands.md, with or without person.commands. in front; one that does not exist is answered with
-    the list of all. Every one but create needs --person.
+    COMMAND is one of the list below, with or without person.commands. in front. Every one but create needs --person.
+    docs/reference/commands.md has the fields and an example of each.
 
     \b
     Examples:
@@ -160,7 +161,10 @@ def send(
         try:
             body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
         except ValidationError as error:
-            output.fail(output.EXIT_USAGE, f"--name: {error.errors(include_input=False)[0]['type']}", as_json=as_json)
+            rule = error.errors(include_input=False)[0]["type"]
+            output.fail(
+                output.EXIT_USAGE, f"--name: {rule}; docs/reference/values.md says what a name is", as_json=as_json
+            )
     if reason is not None:
         body["reason"] = reason
     if full == CREATE:
@@ -180,6 +184,9 @@ def send(
         output.envelope("ok" if good else "refused", outcome)
     else:
         output.text.print(_outcome_text(outcome), markup=False)
+        if outcome.get("code") == "invalid_command":
+            anchor = COMMANDS[full].name.lower()
+            output.text.print(f"fields and an example: docs/reference/commands.md#{anchor}", markup=False)
     raise SystemExit(output.EXIT_OK if good else output.EXIT_FAILURE)
 
 
@@ -232,8 +239,12 @@ def timeline(person_id: str, order: str, types: tuple[str, ...], as_json: bool) 
     if as_json:
         output.envelope("ok", answer["data"])
         return
+    several = len({entry["person_id"] for entry in answer["data"]}) > 1
     for entry in answer["data"]:
-        output.text.print(f"{entry['sequence']:>5}  {entry['at']}  {entry['title']}  ({entry['actor']})", markup=False)
+        whose = f"  of {entry['person_id']}" if several else ""
+        output.text.print(
+            f"{entry['sequence']:>5}  {entry['at']}  {entry['title']}  ({entry['actor']}){whose}", markup=False
+        )
 
 
 @main.command()
@@ -483,6 +494,8 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
         lines.append(f"position  {position['partition']}:{position['stream_sequence']}")
     if outcome.get("code"):
         lines.append(f"{outcome['code']}: {outcome.get('reason', '')}")
+        facts = outcome.get("facts") if outcome["code"] != "invalid_command" else None
+        lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in (facts or {}).items()]
     return "\n".join(lines)
 
 

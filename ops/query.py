@@ -14,6 +14,7 @@ from bridge.errors import BridgeError
 from config.settings import Settings
 from ops import output
 from ops.client import ClientError, PersonClient, QueryFailed
+from ops.listing import listing
 
 Loaded = Callable[[bool], Settings]
 WithClient = Callable[..., dict[str, Any]]
@@ -22,19 +23,23 @@ WithClient = Callable[..., dict[str, Any]]
 def query_verb(with_client: WithClient, loaded: Loaded) -> click.Command:
     """The verb that asks any query."""
 
-    @click.command(name="query")
+    @click.command(name="query", cls=listing("Endpoints", _endpoints))
     @click.argument("endpoint")
     @click.option("--data", default="{}", show_default=True, help="The request as JSON.")
     @click.option("--stream", is_flag=True, help="Ask for a stream and print one row a line.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
     def query(endpoint: str, data: str, stream: bool, as_json: bool) -> None:
-        """Ask ENDPOINT, any query of the reference, and print what it answers.
+        """Ask ENDPOINT and print what it answers; docs/reference/queries.md has the fields and an example of each.
 
         \b
         Examples:
           person query get_chain --data '{"person_id": "ID", "verify": true}'
           person query get_events --data '{"person_id": "ID"}' --stream
         """
+        known = _endpoints()
+        if endpoint not in known:
+            line = f"there is no query {endpoint!r}; there are: {', '.join(known)}"
+            output.fail(output.EXIT_USAGE, line, as_json=as_json)
         request = json_object("--data", data, as_json)
         if stream:
             run_until_over(_print_rows(loaded(as_json), endpoint, request), as_json)
@@ -75,6 +80,12 @@ def run_until_over(work: Coroutine[Any, Any, None], as_json: bool) -> None:
         output.fail(output.EXIT_FAILURE, f"{error.code}: {error.reason}", as_json=as_json)
     except (ClientError, BridgeError) as error:
         output.fail(output.EXIT_NATS, str(error), as_json=as_json)
+
+
+def _endpoints() -> list[str]:
+    from queries.endpoints import ENDPOINTS  # what answers them is loaded only when somebody asks
+
+    return sorted(ENDPOINTS)
 
 
 async def _print_rows(settings: Settings, endpoint: str, request: Mapping[str, Any]) -> None:

@@ -89,15 +89,17 @@ class Asking:
         """What the owner of a partition answers; raises QueryError."""
         deadline = self._deadline(request)
         while True:
-            if partition in self._tables.owned():
-                return await self._here(read, partition, request)
             left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
+            found: Found | QueryError
+            if partition in self._tables.owned():
+                found = await self._of_here(read, partition, request)
+            elif left > 0:
+                found = (await self._of_worker(read, (partition,), request, left))[partition]
+            else:
                 raise QueryError("unavailable", "no worker owns the partition now", partition=partition)
-            found = (await self._of_worker(read, (partition,), request, left))[partition]
             if isinstance(found, Found):
                 return found
-            if found.code != "unavailable":
+            if found.code != "unavailable" or asyncio.get_running_loop().time() >= deadline:
                 raise found
             # The partition was on its way when the question arrived.
             await asyncio.sleep(RETRY_S)
@@ -145,6 +147,12 @@ class Asking:
     async def _or_error(self, read: Read[Q], partition: int, request: Q) -> Found | QueryError:
         try:
             return await self.one(read, partition, request)
+        except QueryError as error:
+            return error
+
+    async def _of_here(self, read: Read[Q], partition: int, request: Q) -> Found | QueryError:
+        try:
+            return await self._here(read, partition, request)
         except QueryError as error:
             return error
 

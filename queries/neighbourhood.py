@@ -12,12 +12,13 @@ from domain.status import Status
 from domain.views.network_graph import Edge, is_ended, joined
 from queries.endpoint import Ask, Found, Read
 from queries.frame import Query, QueryError
-from queries.index.network import around, nodes
+from queries.index.network import MAX_EDGES, around, nodes
 from queries.indexed import ask_index
 from queries.redirects import MAX_HOPS
 from queries.tables_of_worker import WorkerTables
 
 MAX_NODES = 2000
+NARROWER = "ask for a smaller depth or for types"
 
 
 class PersonIds(Query):
@@ -68,6 +69,8 @@ class Neighbourhood:
             self._asked |= waiting
             merged: set[str] = set()
             for one in await self._of_all(AROUND, waiting):
+                if len(one.data["edges"]) > MAX_EDGES:
+                    raise QueryError("overloaded", f"more than {MAX_EDGES} relationships; {NARROWER}")
                 merged |= one.data["merged"].keys()
                 for edge in (Edge(*of_edge) for of_edge in one.data["edges"]):
                     self._edges[edge.owner, edge.component_id] = edge
@@ -76,7 +79,7 @@ class Neighbourhood:
             waiting = merged - self._asked
         await self._learn(ends)
         if len(self._nodes) > MAX_NODES:
-            raise QueryError("overloaded", f"more than {MAX_NODES} persons; ask for a smaller depth or for types")
+            raise QueryError("overloaded", f"more than {MAX_NODES} persons; {NARROWER}")
 
     def edges(self) -> Sequence[Edge]:
         """All known edges between persons that count, merged persons replaced by their targets."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 TOO_LARGE = QueryError(
     "overloaded", "the answer is larger than one message may be; ask for a part of it or for a stream"
 )
+ALONE = QueryError("unavailable", "the answers of the partitions do not fit one message together")
 NO_STREAM = QueryError("invalid_query", "stream: this answer fits one message", field="stream", rule="unsupported")
 WRONG_WINDOW = QueryError(
     "invalid_query",
@@ -45,12 +46,15 @@ WRONG_WINDOW = QueryError(
     field=WINDOW_HEADER,
     rule="window",
 )
+BUSY = QueryError("overloaded", "the worker answers as many queries as it may; ask again")
 FAILED = QueryError("internal_error", "the query failed; the worker's log says why")
 LATE = QueryError("timeout", "the answer took longer than timeout_ms")
 SLOW = QueryError("timeout", "the reader acknowledged nothing for too long")
 
 MESSAGE_BYTES = 256 << 10
 """A streamed message is closed when it holds this much."""
+MAX_RUNNING = 2000
+"""Queries and streams of clients that one worker answers at a time; what waits for a position counts."""
 STOP_BUDGET_S = 0.5
 
 
@@ -114,6 +118,10 @@ class QueryService:
 
     def _handler(self, endpoint: Endpoint) -> Any:
         async def handle(request: Request) -> None:
+            if len(self._running) >= MAX_RUNNING:
+                with contextlib.suppress(NatsError):
+                    await request.respond(refusal(BUSY))
+                return
             # A query may wait for a position; others must not wait behind it.
             self._run(self._reply(endpoint, request))
 
@@ -188,25 +196,39 @@ class QueryService:
             await flow.send(partial(items, held))
 
     async def _read(self, read: Read[Any], partition: int, query: Any) -> Found:
+        # Whoever is not the owner has no say, not even that something is not ready.
+        self._require_owned(partition)
+        try:
+            found = await self._read_tables(read, partition, query)
+        except Exception:
+            # The tables may have been closed meanwhile.
+            self._require_owned(partition)
+            raise
+        self._require_owned(partition)
+        return found
+
+    async def _read_tables(self, read: Read[Any], partition: int, query: Any) -> Found:
         wanted = query.wanted(partition)
         if read.indexed:
             position = await indexed_position(self._tables, partition, wanted, query.timeout_ms / 1000)
             return Found(await read.of(self._tables, partition, query), position)
         if wanted and not await self._tables.positions.reached(partition, wanted, query.timeout_ms / 1000):
             raise QueryError("not_ready", "the position is not applied yet", position=self._tables.position(partition))
-        if partition not in self._tables.owned():
-            raise QueryError("unavailable", "the partition moved", partition=partition)
+        self._require_owned(partition)
         # Before the rows are read: what is applied meanwhile may be in them, what was applied before is.
         position = self._tables.position(partition)
         return Found(await read.of(self._tables, partition, query), position)
+
+    def _require_owned(self, partition: int) -> None:
+        if partition not in self._tables.owned():
+            raise QueryError("unavailable", "the partition moved", partition=partition)
 
     async def _answer_other_worker(self, message: Msg) -> None:
         async def reply() -> None:
             asked = orjson.loads(message.data)
             partitions = asked["partitions"]
             answers = await asyncio.gather(*(self._for_other_worker(asked, partition) for partition in partitions))
-            if sum(map(len, answers)) + 1024 > self._nc.max_payload:
-                answers = [refusal(TOO_LARGE)] * len(partitions)
+            answers = _fitting(answers, self._nc.max_payload - 1024 - 256 * len(answers))
             with contextlib.suppress(NatsError):
                 await message.respond(
                     orjson.dumps({"worker": self._name, "answers": [orjson.Fragment(one) for one in answers]})
@@ -219,10 +241,24 @@ class QueryService:
         try:
             if read is None:
                 raise QueryError("unavailable", "the owner of the partition runs another version")
-            found = await self._read(read, partition, parse(read.request, asked["query"].encode()))
+            query = parse(read.request, asked["query"].encode())
+            # Nobody waits for it any longer.
+            async with asyncio.timeout(query.timeout_ms / 1000 + REPLY_SLACK_S):
+                found = await self._read(read, partition, query)
             return answer(found.data, [found.position])
         except Exception as error:
             return refusal(_told(f"{asked['read']} for another worker", error))
+
+
+def _fitting(answers: Sequence[bytes], room: int) -> list[bytes]:
+    """The answers of partitions in one message; those that do not fit with the others are to be asked for alone."""
+    fitting: list[bytes] = []
+    for one in answers:
+        if len(one) > room:
+            one = refusal(TOO_LARGE if len(answers) == 1 else ALONE)
+        room -= len(one)
+        fitting.append(one)
+    return fitting
 
 
 def _window(request: Request) -> int | None:

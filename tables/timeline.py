@@ -1,10 +1,13 @@
 """Table `timeline`: one row per event, keyed by person id, sequence and part, so that a person's timeline is one range of keys.
 
-Rows under `c:<correlation id>:<stream sequence>` tell where in the stream the events of a correlation lie."""
+Rows under `c:<correlation id>:<stream sequence>` tell where in the stream the events of a correlation lie, and keep a digest of what was
+folded there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -33,9 +36,10 @@ class TimelineTable:
     def __init__(self, table: LaneTable) -> None:
         self.table = table
 
-    def read(self, partition: int, person_id: str) -> list[dict[str, Any]]:
-        """All entries of a person, oldest first."""
-        return [orjson.loads(value) for _, value in self.table.scan(partition, f"{person_id}:".encode())]
+    def read(self, partition: int, person_id: str, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """The entries of a person, oldest first, all or at most `limit`."""
+        found = self.table.scan(partition, f"{person_id}:".encode())
+        return [orjson.loads(value) for _, value in islice(found, limit)]
 
     def entries(
         self, partition: int, person_id: str, *, after: bytes | None = None, descending: bool = False
@@ -60,19 +64,32 @@ class TimelineTable:
         for found, _ in self.table.scan(partition, f"c:{correlation_id}:".encode()):
             yield int(found.rpartition(b":")[2])
 
+    def digest(self, partition: int, correlation_id: str, stream_sequence: int) -> str | None:
+        """The digest of the stored bytes that were folded from a place in the stream, None when nothing was."""
+        value = self.table.get(partition, correlation_key(correlation_id, stream_sequence))
+        return None if value is None else str(orjson.loads(value).get("digest"))
+
+
+def digest_of(stored: bytes) -> str:
+    """What tells the stored bytes of one event from any others: 16 hexadecimal digits."""
+    return blake2b(stored, digest_size=8).hexdigest()
+
 
 def holds(view: TableView, person_id: str, sequence: int) -> bool:
     """Whether the entry of an event is there, staged or committed."""
     return view.get(key(person_id, sequence)) is not None
 
 
-def stage(view: TableView, event: Event, stream_sequence: int, max_bytes: int, *, erased: bool = False) -> None:
+def stage(
+    view: TableView, event: Event, stored: bytes, stream_sequence: int, max_bytes: int, *, erased: bool = False
+) -> None:
     """Stage the entries of a stored event and its place in its correlation; raises RowTooLargeError above `max_bytes`.
 
     The first part comes last: where it is, a crash has taken nothing else.
     """
     position = {"partition": view.partition, "stream_sequence": stream_sequence}
-    view.put(correlation_key(event.correlationid, stream_sequence), _PLACE % (event.person_id.encode(), event.sequence))
+    place = _PLACE % (event.person_id.encode(), event.sequence, digest_of(stored).encode())
+    view.put(correlation_key(event.correlationid, stream_sequence), place)
     parts = event.parts
     for part in reversed(range(len(parts))):
         value = encode_entry(parts[part], part, position, erased=erased)
@@ -88,4 +105,4 @@ def stage_erasure(view: TableView, person_id: str) -> None:
         view.put(name, orjson.dumps(without_details(orjson.loads(value))))
 
 
-_PLACE = b'{"person_id":"%b","sequence":%d}'
+_PLACE = b'{"person_id":"%b","sequence":%d,"digest":"%b"}'

@@ -10,8 +10,8 @@ from domain.command_data.base import CommandData, CommandSpec
 from domain.components.base import ComponentData
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.components.instance import MAX_CUSTOM_FIELD_BYTES, MAX_DATA_BYTES
-from domain.ids import Uuid, is_person_id
-from domain.values.rules import Flag, Reason, ShortText, Slug, Tags, broken
+from domain.ids import Uuid
+from domain.values.rules import Flag, Reason, ShortText, Slug, Tags, UsableId, broken
 
 
 def _known_type(component_type: str) -> str:
@@ -20,28 +20,23 @@ def _known_type(component_type: str) -> str:
     return component_type
 
 
-def _usable(component_id: str) -> str:
-    if not is_person_id(component_id):
-        raise broken("reserved_id")
-    return component_id
-
-
 def _small(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if len(encode(fields)) > MAX_CUSTOM_FIELD_BYTES:
         raise broken("custom_fields_size")
+    if any(name.startswith("$") for name in fields):
+        raise broken("reserved_key")  # a map with such a key stands for one that nobody can read
     return fields
 
 
 C = TypeVar("C", bound=ComponentData)
 ComponentType = Annotated[str, AfterValidator(_known_type)]
-ComponentId = Annotated[Uuid, AfterValidator(_usable)]
 CustomFields = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 
 
 class AddComponent(CommandData):
     """Add a component of any type."""
 
-    component_id: ComponentId | None = None
+    component_id: UsableId | None = None
     component_type: ComponentType
     data: ComponentData
     is_primary: Flag = False

@@ -13,13 +13,13 @@ from domain.times import Day
 from domain.values.attribute import AttributeProvenance, AttributeType
 from domain.values.attribute_value import AttributeValue
 from domain.values.person_title import TitleType
-from domain.values.rules import Label, NewId, Reason, broken
+from domain.values.rules import Label, Reason, UsableId, broken
 
 
 class AwardTitle(CommandData):
     """Give the person a title."""
 
-    title_id: NewId | None = None
+    title_id: UsableId | None = None
     title: Label
     title_type: TitleType
     awarded_date: Day | None = None
@@ -38,7 +38,7 @@ class RevokeTitle(CommandData):
 class ObservedAttribute(Frozen):
     """A fact about the person, as it is sent."""
 
-    attribute_id: NewId | None = None
+    attribute_id: UsableId | None = None
     attribute_type: AttributeType
     name: Label
     value: AttributeValue

@@ -12,7 +12,7 @@ from domain.components.phone_number import PhoneNumberComponent
 from domain.model import Frozen
 from domain.onboarding import OnboardingStep
 from domain.relations import ForeignId, LocationType
-from domain.values.rules import NewId, Reason, Slug, broken
+from domain.values.rules import Reason, Slug, UsableId, broken
 
 MAX_PROVIDED: Final = 50
 
@@ -41,8 +41,8 @@ class ProvideBasicInfo(CommandData):
 
     email: EmailAddressComponent
     phone: PhoneNumberComponent
-    email_component_id: NewId | None = None
-    phone_component_id: NewId | None = None
+    email_component_id: UsableId | None = None
+    phone_component_id: UsableId | None = None
 
     _size = field_validator("email", "phone", mode="after")(require_size)
 
@@ -50,7 +50,7 @@ class ProvideBasicInfo(CommandData):
 class ProvidedComponent(Frozen):
     """A component of any type."""
 
-    component_id: NewId | None = None
+    component_id: UsableId | None = None
     component_type: ComponentType
     data: ComponentData
 

@@ -10,7 +10,7 @@ from domain.command_data.base import SAGAS, CommandData, CommandSpec
 from domain.ids import Uuid
 from domain.standing import ConsentType, ExportFormat, LegalBasis
 from domain.times import Day, Instant
-from domain.values.rules import Flag, NewId, Reason, ShortText, broken, on_entry
+from domain.values.rules import Flag, Reason, ShortText, UsableId, broken, on_entry
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _REFERENCE: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
@@ -62,7 +62,7 @@ class CompleteExport(CommandData):
 class PlaceLegalHold(CommandData):
     """Forbid erasure, at most until the end of a day."""
 
-    hold_id: NewId | None = None
+    hold_id: UsableId | None = None
     reason: Reason
     until: Day | None = None
 

@@ -8,7 +8,7 @@ from domain.command_data.base import CommandData, CommandSpec
 from domain.ids import Uuid
 from domain.relations import Assignment, EmploymentEnd, EmploymentType, ForeignId, LocationType, VerificationLevel
 from domain.times import Day
-from domain.values.rules import Flag, Label, NewId, Reason, ShortText, Slug, broken, on_entry
+from domain.values.rules import Flag, Label, Reason, ShortText, Slug, UsableId, broken, on_entry
 
 MAX_PERMISSIONS: Final = 64
 
@@ -62,7 +62,7 @@ class RemoveLocation(CommandData):
 class AddEmployment(CommandData):
     """Link a post in an organization."""
 
-    employment_id: NewId | None = None
+    employment_id: UsableId | None = None
     organization_id: ForeignId
     role: Label
     employment_type: EmploymentType = "Other"

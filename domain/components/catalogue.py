@@ -75,9 +75,7 @@ def stored_data(component_type: str, value: Any) -> ComponentData | RawData | Re
     """Component data as it was stored. Never fails: what does not fit its model stays raw."""
     if isinstance(value, ComponentData | Redacted):
         return value
-    if "$redacted" in value:
-        return Redacted.restore(value)
-    model = COMPONENT_TYPES.get(true_type(component_type))
+    model = Redacted if "$redacted" in value else COMPONENT_TYPES.get(true_type(component_type))
     if model is None:
         return dict(value)
     try:

@@ -3,16 +3,9 @@
 from typing import Annotated, Literal
 
 from domain.components.base import ComponentData
-from domain.ids import Uuid, is_person_id
 from domain.times import Day, Instant
 from domain.values.period import not_before
-from domain.values.rules import Count, Number, broken, on_entry, within
-
-
-def _person(text: str) -> str:
-    if not is_person_id(text):
-        raise broken("reserved_id")
-    return text
+from domain.values.rules import Count, Number, UsableId, within
 
 
 class RelationshipComponent(ComponentData):
@@ -22,7 +15,7 @@ class RelationshipComponent(ComponentData):
     group = "profile"
     access = "private"
 
-    other_person_id: Annotated[Uuid, on_entry(_person)]
+    other_person_id: UsableId
     relationship_type: Literal[
         "Family",
         "Friend",

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import JsonValue, ValidationError
 
-from domain.canonical import encode, plain_members
+from domain.canonical import encode, encode_stored, plain_members
 from domain.command_data.base import CommandData
 from domain.command_data.component import (
     AddComponent,
@@ -30,7 +30,7 @@ from domain.event_data.component import (
     ComponentUpdated,
     ComponentVerified,
 )
-from domain.fields import broken_rule
+from domain.fields import broken_rule, dotted
 from domain.ids import derive
 from domain.person import Person
 from domain.refusals import Refused
@@ -120,6 +120,7 @@ def _patched(component_type: str, before: dict[str, JsonValue], changes: dict[st
     merged = {**before, **changes}
     patched = {name: value for name, value in merged.items() if value is not None}
     model = COMPONENT_TYPES[component_type]
+    _refuse_unknown(model, patched, changes)
     try:
         result: ComponentData = model.__pydantic_validator__.validate_python(patched, extra="ignore")
     except ValidationError as error:
@@ -130,10 +131,28 @@ def _patched(component_type: str, before: dict[str, JsonValue], changes: dict[st
     return result
 
 
+def _refuse_unknown(
+    model: type[ComponentData], patched: Mapping[str, JsonValue], changes: Mapping[str, JsonValue]
+) -> None:
+    """Refuse a field that nothing knows within a changed one. One that an old payload brought goes without a word."""
+    try:
+        model.admit(patched)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_context=False, include_input=False):
+            if one["type"] == "extra_forbidden" and one["loc"][0] in changes:
+                field = dotted(("data", "changes", *one["loc"]))
+                raise Refused("component_invalid", field=field, rule="extra_forbidden") from None
+
+
 def _difference(result: ComponentData, before: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """What turns `before` into `result`; null for a field that is cleared."""
     after = plain_members(result)
-    changes = {name: value for name, value in after.items() if value != before.get(name)}
+    # Compared as bytes: to Python true is 1.
+    changes = {
+        name: value
+        for name, value in after.items()
+        if name not in before or encode_stored(value) != encode_stored(before[name])
+    }
     cleared = (name for name in type(result).model_fields if name in before and name not in after)
     return {**changes, **dict.fromkeys(cleared)}
 

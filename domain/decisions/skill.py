@@ -58,7 +58,7 @@ def analyze(command: Command, data: AnalyzeSkills, person: Person) -> Payloads:
         elif _may_rise(held, skill):
             changes: dict[str, JsonValue] = {"proficiency": skill.proficiency}
             payloads.append(ComponentUpdated(component_id=held.component_id, component_type=_SKILL, changes=changes))
-    if len(person.components) + len(added) > MAX_COMPONENTS:
+    if added and len(person.components) + len(added) > MAX_COMPONENTS:
         raise Refused("component_limit", limit=MAX_COMPONENTS)
     result = SkillAnalysis(derived=tuple(derived.values()), recommended=recommended_skills(derived, skills))
     ids = tuple(one.component_id for one in profiles)

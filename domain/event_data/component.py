@@ -9,7 +9,7 @@ from domain.components.catalogue import RawData, stored_data, true_type
 from domain.components.instance import Provenance
 from domain.event_data.base import EventData, EventSpec
 from domain.ids import Uuid
-from domain.personal import OfComponent, OfProfile, Redacted
+from domain.personal import OfItsType, OfProfile, Redacted
 from domain.values.rules import Flag
 
 TypeName = Annotated[str, AfterValidator(true_type)]
@@ -21,11 +21,11 @@ class ComponentAdded(EventData):
 
     component_id: Uuid
     component_type: TypeName
-    component_data: OfComponent[ComponentData | RawData]
+    component_data: OfItsType[ComponentData | RawData]
     is_primary: Flag = False
     is_verified: Flag = False
-    tags: OfComponent[tuple[str, ...]] = ()
-    custom_fields: OfComponent[dict[str, JsonValue]] = Field(default_factory=dict)
+    tags: OfItsType[tuple[str, ...]] = ()
+    custom_fields: OfItsType[dict[str, JsonValue]] = Field(default_factory=dict)
     provenance: Provenance | None = None
 
     @field_validator("component_data", mode="plain")
@@ -41,7 +41,7 @@ class ComponentUpdated(EventData):
 
     component_id: Uuid
     component_type: TypeName | None = None
-    changes: OfComponent[dict[str, JsonValue]]
+    changes: OfItsType[dict[str, JsonValue]]
     verification_reset: Flag = False
 
 

@@ -6,10 +6,10 @@ from pydantic import JsonValue
 
 from domain.event_data.base import EventData, EventSpec
 from domain.ids import Uuid
-from domain.personal import OfIdentity, OfProfile
+from domain.personal import OfIdentity, OfItsType, OfProfile
 from domain.relations import VerificationLevel
 from domain.times import Day
-from domain.values.attribute import AttributeProvenance, AttributeType, OfAttribute
+from domain.values.attribute import AttributeProvenance, AttributeType
 from domain.values.attribute_value import AttributeValue
 from domain.values.person_name import PersonName
 from domain.values.person_title import TitleType
@@ -76,7 +76,7 @@ class AttributeRecorded(EventData):
     attribute_id: Uuid
     attribute_type: AttributeType
     name: str
-    value: OfAttribute[AttributeValue | JsonValue]
+    value: OfItsType[AttributeValue | JsonValue]
     valid_from: Day | None = None
     valid_until: Day | None = None
     provenance: AttributeProvenance

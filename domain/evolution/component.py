@@ -1,6 +1,10 @@
 """Effects of the events of the components of a person."""
 
-from pydantic import JsonValue
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
 
 from domain.canonical import plain
 from domain.components.base import ComponentData
@@ -145,9 +149,16 @@ def _endorsed(held: Component, endorsement: Endorsement) -> ComponentData | RawD
 def _patched(held: Component, changes: dict[str, JsonValue] | Redacted) -> ComponentData | RawData | Redacted:
     if isinstance(changes, Redacted):
         return changes
-    merged = {**members(held.data), **changes}
-    patched = {name: value for name, value in merged.items() if value is not None}
-    restored = stored_data(held.component_type, patched)
+    if isinstance(held.data, ComponentData):
+        # What does not change was read before; it is handed on as it is.
+        with suppress(ValidationError):
+            return held.data.restore(_present({**held.data.__dict__, **changes}))
+    restored = stored_data(held.component_type, _present({**members(held.data), **changes}))
     if isinstance(held.data, Redacted) and not isinstance(restored, ComponentData):
         return held.data
     return restored
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that have a value: null clears one."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from domain.ids import Uuid
 from domain.model import Frozen
-from domain.personal import Group, Personal, Redacted
+from domain.personal import Group, OfItsType
 from domain.relations import ForeignId
 from domain.times import Day
 from domain.values.attribute_value import AttributeValue
 
-T = TypeVar("T")
 AttributeType = Literal["Identifying", "Physical", "Healthcare", "Demographic", "Custom"]
-OfAttribute = Annotated[Redacted | T, Field(union_mode="left_to_right"), Personal(None)]
-"""Personal data in the group of its attribute type: `group_of`."""
 
 
 def group_of(attribute_type: AttributeType) -> Group:
@@ -38,7 +35,7 @@ class Attribute(Frozen):
     attribute_id: Uuid
     attribute_type: AttributeType
     name: str
-    value: OfAttribute[AttributeValue | JsonValue]
+    value: OfItsType[AttributeValue | JsonValue]
     valid_from: Day | None = None
     valid_until: Day | None = None
     provenance: AttributeProvenance

@@ -63,7 +63,8 @@ class PersonName(DumpedOnce):
     @model_validator(mode="wrap")
     @classmethod
     def _whole(cls, value: Any, handler: ModelWrapValidatorHandler["PersonName"], info: ValidationInfo) -> "PersonName":
-        if is_stored(info):
+        # A name that is one already was stored: an event may repeat it as it is.
+        if is_stored(info) or isinstance(value, PersonName):
             return handler(value)
         name = handler(parse_name(value) if isinstance(value, str) else value)
         if not name.given_names and not name.family_names:

@@ -101,10 +101,10 @@ def _label(text: str) -> str:
     return text
 
 
-def _usable(new_id: str) -> str:
-    if not is_person_id(new_id):
+def _usable(text: str) -> str:
+    if not is_person_id(text):
         raise broken("reserved_id")
-    return new_id
+    return text
 
 
 def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,5 +159,5 @@ Reason = Annotated[str, on_entry(_reason, minLength=1, maxLength=4 * MAX_REASON)
 Tags = Annotated[tuple[str, ...], on_entry(_tags, maxItems=32)]
 Slug = Annotated[str, on_entry(_slug, pattern=f"^{_SLUG.pattern}$")]
 Json = Annotated[JsonValue, on_entry(_present)]
-NewId = Annotated[Uuid, on_entry(_usable)]
-"""An id that a client gives to something new: any UUID but nil and max."""
+UsableId = Annotated[Uuid, on_entry(_usable)]
+"""An id that may name something: any UUID but nil and max."""

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from domain.components.address import AddressComponent
 from domain.components.base import ComponentData
+from domain.components.catalogue import COMPONENT_TYPES
 from domain.components.email_address import EmailAddressComponent
 from domain.components.employment import EmploymentComponent
 from domain.components.instance import Component
@@ -21,7 +22,7 @@ from domain.personal import Redacted
 from domain.relations import HeldEmployment, VerificationLevel
 from domain.status import Status
 from domain.times import format_instant
-from domain.values.name_display import display_name, sort_name
+from domain.values.name_display import display, sort_name
 from domain.values.person_name import PersonName
 from domain.views.lazily import lazily
 
@@ -43,7 +44,6 @@ class Portrait:
 
     def __init__(self, person: Person) -> None:
         self.person = person
-        self._held: dict[type[ComponentData], list[Any]] = {}
 
     @lazily
     def name(self) -> PersonName | None:
@@ -54,7 +54,12 @@ class Portrait:
     @lazily
     def display_name(self) -> str | None:
         """The preferred form, else the cultural one."""
-        return None if self.name is None else display_name(self.name)
+        return None if self.name is None else self.name.preferred_form or self.cultural_name
+
+    @lazily
+    def cultural_name(self) -> str | None:
+        """The form that the name has where it comes from."""
+        return None if self.name is None else display(self.name, "Cultural")
 
     @lazily
     def sort_name(self) -> str | None:
@@ -89,11 +94,17 @@ class Portrait:
 
     def held(self, model: type[D]) -> list[Held[D]]:
         """Components of a type whose data can be read, the oldest first."""
-        held = self._held.get(model)
-        if held is None:
-            of_type = self.components.get(model.type_name, ())
-            held = self._held[model] = [Held(one, one.data) for one in of_type if isinstance(one.data, model)]
-        return held
+        return self._held.get(model, _NONE)
+
+    @lazily
+    def _held(self) -> dict[type[ComponentData], list[Any]]:
+        """Components whose data can be read, by model; in one go, because views ask for many models."""
+        by_model: dict[type[ComponentData], list[Any]] = {}
+        for component_type, of_type in self.components.items():
+            model = COMPONENT_TYPES.get(component_type)
+            if model is not None:
+                by_model[model] = [Held(one, one.data) for one in of_type if isinstance(one.data, model)]
+        return by_model
 
     def only(self, model: type[D]) -> D | None:
         """The data of a type that a person has once."""
@@ -159,6 +170,8 @@ class Portrait:
 
 LEVELS: Final[tuple[VerificationLevel, ...]] = get_args(VerificationLevel)
 """Levels of verification, the lowest first."""
+
+_NONE: Final[list[Any]] = []
 
 
 def portrait_of(person: Person | Portrait) -> Portrait:

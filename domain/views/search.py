@@ -25,7 +25,6 @@ from domain.event_data.relationship import (
     LocationRemoved,
 )
 from domain.person import Person
-from domain.values.name_display import display
 from domain.views.changed_by import COMPONENT_EVENTS, STATUS_EVENTS, every, of_contexts
 from domain.views.model import RenderedModel
 from domain.views.portrait import Portrait, Row, place_of, portrait_of, readable
@@ -64,13 +63,15 @@ def render_search(person: Person | Portrait) -> Row | None:
 def _names(seen: Portrait) -> list[JsonValue]:
     if seen.name is None:
         return []
-    return _distinct([display(seen.name, "Cultural"), seen.name.preferred_form])
+    return _distinct([seen.cultural_name, seen.name.preferred_form])
 
 
 def _distinct(texts: Sequence[str | None]) -> list[JsonValue]:
     """The texts that are there, each once, in their order."""
     if not texts:
         return []
+    if len(texts) == 1:
+        return [*texts] if texts[0] else []
     return [text for text in dict.fromkeys(texts) if text]
 
 

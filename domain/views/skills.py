@@ -43,7 +43,9 @@ def render_skills(person: Person | Portrait, recommended: Recommended) -> Row | 
     state = seen.person
     if not state.exists or seen.is_gone:
         return None
-    held = sorted(seen.held(SkillComponent), key=lambda one: fold(one.data.name))
+    held = seen.held(SkillComponent)
+    if len(held) > 1:
+        held = sorted(held, key=lambda one: fold(one.data.name))
     if not held and not recommended:
         return None
     levels = [level(one.data) for one in held]

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from domain.canonical import NotCanonical, plain_members
+from domain.canonical import NotCanonical, canonical_members
 from domain.commands import COMMANDS
 from domain.fields import broken_rule, dotted
 from domain.ids import NS, derive
@@ -87,7 +87,7 @@ def amend_person(command_type: str, person_id: str, version: int, data: dict[str
 
 def _canonical(data: dict[str, Any]) -> dict[str, Any]:
     try:
-        return dict(plain_members(data))
+        return dict(canonical_members(data))
     except NotCanonical as error:
         raise UnfitError(f"{dotted(error.path)}: {error.rule}") from error
 

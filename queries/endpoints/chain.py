@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from agents.fold_persons import FoldPersons
 from agents.project_timeline import ProjectTimeline
 from agents.reading import Arrival
 from domain.views.chain import Chain
-from domain.views.timeline import encode_entry
 from queries.endpoint import Ask, Endpoint, Read
 from queries.frame import Answer, QueryError
 from queries.quarantine import require_applied
 from queries.redirects import OfPerson
 from queries.tables_of_worker import WorkerTables
 from tables.persons import PersonRow
+from tables.timeline import digest_of
 
 
 class GetChain(OfPerson):
@@ -43,8 +41,7 @@ async def _chain(tables: WorkerTables, partition: int, query: GetChain) -> Any:
 async def _verified(tables: WorkerTables, partition: int, row: PersonRow) -> dict[str, Any]:
     """Whether the stream gives the same chain, and if not, the first sequence whose event is not the one that was folded.
 
-    The head alone tells that something has changed. What a timeline entry shows tells where; a change in what it does not show, such as
-    the trace context, stays without a place.
+    The head alone tells that something has changed, the digests of the events tell where.
     """
     person_id = row.person.person_id
     chain = Chain.of(person_id)
@@ -56,7 +53,7 @@ async def _verified(tables: WorkerTables, partition: int, row: PersonRow) -> dic
         chain = chain.link(arrival.record.value)
         claimed = sequence + 1 if arrival.event is None else arrival.event.sequence
         if first_bad is None and not _is_as_folded(tables, partition, row, arrival, sequence):
-            first_bad = min(claimed, sequence + 1)
+            first_bad = sequence + 1
         sequence = max(sequence, claimed)
     if chain == row.chain:
         return {"intact": True}
@@ -74,13 +71,8 @@ def _is_as_folded(tables: WorkerTables, partition: int, row: PersonRow, arrival:
     event = arrival.event
     if event is None or event.sequence != before + 1 or event.person_id != person_id:
         return False
-    position = {"partition": partition, "stream_sequence": arrival.stream_sequence}
-    for part, one in enumerate(event.parts):
-        kept = tables.timeline.entry(partition, person_id, event.sequence, part)
-        is_erased = kept is not None and "details" not in kept
-        if kept != orjson.loads(encode_entry(one, part, position, erased=is_erased)):
-            return False
-    return True
+    kept = tables.timeline.digest(partition, event.correlationid, arrival.stream_sequence)
+    return kept == digest_of(arrival.record.value)
 
 
 CHAIN = Read("chain", GetChain, _chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 from typing import Any
 
 from domain.events import Event
@@ -44,10 +45,12 @@ async def correlation_rows(ask: Ask, query: GetCorrelation) -> AsyncIterator[Any
 
 
 async def _messages(tables: WorkerTables, partition: int, query: GetCorrelation) -> Any:
+    # All places first: nothing of the table is held open while the stream is read, for the partition may be on its way.
+    places = list(islice(tables.timeline.correlated(partition, query.correlation_id), MAX_EVENTS + 1))
+    if len(places) > MAX_EVENTS:
+        raise QueryError("overloaded", f"the correlation has more than {MAX_EVENTS} events")
     found: dict[str, Message] = {}
-    for number, stream_sequence in enumerate(tables.timeline.correlated(partition, query.correlation_id)):
-        if number == MAX_EVENTS:
-            raise QueryError("overloaded", f"the correlation has more than {MAX_EVENTS} events")
+    for stream_sequence in places:
         arrival = await tables.log.at(stream_sequence)
         if arrival is not None and arrival.event is not None:
             found |= {message.id: message for message in _told_by(arrival.event)}

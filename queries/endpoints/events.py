@@ -25,29 +25,43 @@ class GetEvents(OfPerson):
     limit: int = Field(50, ge=1, le=500)
 
 
+class EventsOf(GetEvents):
+    """The same behind a place in the stream, where the event `from_sequence` lies."""
+
+    after: int = Field(0, ge=0)
+
+
 async def get_events(ask: Ask, query: GetEvents) -> Answer:
     """Events in their order. The events of a merged person are its own, so that its log can be checked."""
-    found = await ask.one(EVENTS, ask.partition_of(query.person_id), query)
+    found = await ask.one(EVENTS, ask.partition_of(query.person_id), _of(query, query.limit))
     return Answer(found.data, [found.position], Page(query.limit))
 
 
 async def event_rows(ask: Ask, query: GetEvents) -> AsyncIterator[Any]:
     """All events from the sequence on, one by one."""
-    chunk = query.model_copy(update={"limit": CHUNK})
+    chunk = _of(query, CHUNK)
     while True:
         events = (await ask.one(EVENTS, ask.partition_of(query.person_id), chunk)).data
         for event in events:
             yield event
         if len(events) < CHUNK:
             return
-        chunk = chunk.model_copy(update={"from_sequence": events[-1]["sequence"] + 1})
+        # Not behind its sequence, which bytes that nobody can read share with the event before them.
+        last = events[-1]
+        chunk = chunk.model_copy(update={"from_sequence": last["sequence"], "after": last["stream_sequence"]})
 
 
-async def _events(tables: WorkerTables, partition: int, query: GetEvents) -> Any:
+def _of(query: GetEvents, limit: int) -> EventsOf:
+    asked = {"person_id": query.person_id, "from_sequence": query.from_sequence, "limit": limit}
+    return EventsOf(**asked, **query.frame())
+
+
+async def _events(tables: WorkerTables, partition: int, query: EventsOf) -> Any:
     present(tables, partition, query.person_id)
     found: list[Any] = []
-    sequence = 0
-    before = tables.timeline.stream_sequence(partition, query.person_id, query.from_sequence - 1)
+    sequence, before = query.from_sequence, query.after
+    if not before:
+        sequence, before = 0, tables.timeline.stream_sequence(partition, query.person_id, query.from_sequence - 1)
     async for arrival in tables.log.arrivals(query.person_id, after=before):
         row = _row(arrival)
         # Bytes that nobody can read stand where they were stored, under the sequence of the event before them.
@@ -71,5 +85,5 @@ def _row(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-EVENTS = Read("events", GetEvents, _events)
+EVENTS = Read("events", EventsOf, _events)
 ENDPOINT = Endpoint("get_events", GetEvents, get_events, (EVENTS,), event_rows)

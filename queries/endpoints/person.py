@@ -9,11 +9,13 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from agents.fold_persons import FoldPersons
 from agents.folding import folded
-from agents.reading import marked
+from agents.reading import Arrival, marked
+from domain.events import Event
 from domain.person import Person
+from domain.undecodable import Undecodable
 from domain.views.person_view import person_view
 from queries.endpoint import Ask, Endpoint, Read
-from queries.frame import Answer
+from queries.frame import Answer, QueryError
 from queries.quarantine import STATE, require_applied
 from queries.redirects import OfPerson, follow, moved, present, shown
 from queries.tables_of_worker import WorkerTables
@@ -43,7 +45,7 @@ class GetById(OfPerson):
 
 
 async def get_by_id(ask: Ask, query: GetById) -> Answer:
-    """The person view of domain.md 17.2."""
+    """The person, in the sections that were asked for."""
     found = await follow(ask, PERSON, query)
     return Answer(found.data, found.positions, redirected_from=found.redirected_from)
 
@@ -64,13 +66,23 @@ async def _replayed(tables: WorkerTables, partition: int, query: GetById) -> Per
     async for arrival in tables.log.arrivals(query.person_id):
         [one] = marked([arrival], discarded)
         if one.discarded is None:
-            event = one.read()
+            event = _readable(one)
             if query.as_of_sequence is not None and event.sequence > query.as_of_sequence:
                 break
             if query.as_of_time is not None and event.time > query.as_of_time:
                 break
         row = folded(row, one)
+        if query.as_of_sequence is not None and row.person.version >= query.as_of_sequence:
+            # What lies behind does not matter, not even whether it can be read.
+            break
     return row.person
+
+
+def _readable(arrival: Arrival) -> Event:
+    try:
+        return arrival.read()
+    except Undecodable as error:
+        raise QueryError("not_ready", f"an event of the person cannot be read: {error}") from None
 
 
 PERSON = Read("person", GetById, _person)

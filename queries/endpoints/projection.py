@@ -17,6 +17,9 @@ from queries.quarantine import require_applied
 from queries.redirects import MAX_HOPS
 from queries.tables_of_worker import WorkerTables
 
+MAX_ENTRIES = 10_000
+"""Entries of a timeline in one row set; the loop of the worker is not held up for more."""
+
 Projection = Literal["summary", "search", "skills", "network", "timeline", "views", "statistics"]
 
 
@@ -139,7 +142,10 @@ async def _rows(tables: WorkerTables, partition: int, query: RowsOf) -> Any:
 
 def _rows_of_person(tables: WorkerTables, partition: int, query: RowsOf, person_id: str) -> Sequence[Any]:
     if query.projection == "timeline":
-        return tables.timeline.read(partition, person_id)
+        entries = tables.timeline.read(partition, person_id, limit=MAX_ENTRIES + 1)
+        if len(entries) > MAX_ENTRIES:
+            raise QueryError("overloaded", f"more than {MAX_ENTRIES} entries; ask get_timeline for a part or a stream")
+        return entries
     row = PERSON_MODELS[query.projection](tables).read(partition, person_id)
     if row is not None and query.view is not None:
         row = of_view(row, query.view)

@@ -17,7 +17,7 @@ class GetSkills(OfPerson):
 
 
 async def get_skills(ask: Ask, query: GetSkills) -> Answer:
-    """The own row of domain.md 16.4."""
+    """The skills of the person by name, and what the last analysis recommends."""
     found = await follow(ask, OWN_SKILLS, query)
     return Answer(found.data, found.positions, redirected_from=found.redirected_from)
 

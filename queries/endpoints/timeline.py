@@ -19,6 +19,8 @@ from queries.tables_of_worker import WorkerTables
 
 CHUNK = 100
 """Entries that one partition is asked for at a time."""
+SCANNED_AT_ONCE = 2000
+"""Entries that one question looks at; the loop of the worker is not held up for longer."""
 MAX_ENTRIES = 10_000
 """Entries in an answer of one message."""
 
@@ -123,13 +125,12 @@ async def _entries(tables: WorkerTables, partition: int, query: Entries) -> Any:
     asked = query.asked
     after = None if query.after is None else query.after.encode()
     kept: list[Any] = []
-    for key, entry in tables.timeline.entries(
-        partition, query.person_id, after=after, descending=asked.order == "desc"
-    ):
+    entries = tables.timeline.entries(partition, query.person_id, after=after, descending=asked.order == "desc")
+    for number, (key, entry) in enumerate(entries, 1):
         if _is_asked_for(asked, entry):
             kept.append(entry)
-            if len(kept) == query.limit:
-                return {"entries": kept, "after": key.decode()}
+        if len(kept) == query.limit or number == SCANNED_AT_ONCE:
+            return {"entries": kept, "after": key.decode()}
     return {"entries": kept, "after": None}
 
 

@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 LINGER_S = 0.01
 """How long changes are collected: a transaction costs as much as several rows."""
-REST_SHARE = 2.0
+REST_SHARE = 6.0
 """How long a partition rests, in times of its last transaction. While events pour in, lanes go first; what waits longer is more often one
 row of many changes."""
-LONGEST_REST_S = 0.25
+LONGEST_REST_S = 1.0
 WRITERS = 2
 READERS = min(4, os.cpu_count() or 2)
 AGAIN_S = 1.0

@@ -8,6 +8,9 @@ import orjson
 
 from queries.index.search import Statement
 
+MAX_EDGES = 20_000
+"""Edges that one partition tells at a time; one more says that there are more."""
+
 
 def around(person_ids: Collection[str]) -> Statement:
     """Edges that one of the persons owns or is the other end of, and who was merged into one of them: {edges, merged}.
@@ -19,7 +22,7 @@ def around(person_ids: Collection[str]) -> Statement:
         "'edges', (SELECT json_group_array(json(body)) FROM ("
         "SELECT body FROM edges WHERE owner IN (SELECT person_id FROM asked) UNION ALL"
         " SELECT body FROM edges WHERE other IN (SELECT person_id FROM asked)"
-        " AND owner NOT IN (SELECT person_id FROM asked))),"
+        f" AND owner NOT IN (SELECT person_id FROM asked) LIMIT {MAX_EDGES + 1})),"
         "'merged', (SELECT json_group_object(person_id, redirect_to) FROM nodes"
         " WHERE redirect_to IN (SELECT person_id FROM asked)))",
         {"ids": orjson.dumps(sorted(person_ids)).decode()},

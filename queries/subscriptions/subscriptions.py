@@ -49,7 +49,10 @@ MAX_SUBSCRIPTIONS = 200
 
 
 class Announced(BaseModel):
-    """A subscription as workers tell each other of it. `released` means that its worker has ended it for another one to take."""
+    """A subscription as workers tell each other of it. `released` means that its worker has ended it for another one to take.
+
+    One without any lease left is over.
+    """
 
     subscription_id: str
     worker: str
@@ -163,6 +166,9 @@ class Subscriptions:
             ) as flow:
                 served.session = Session(lambda: self._asking(None), flow, served.wanted, served.begins_at)
                 await self._until_over(served, flow)
+            # Others would take it over when they hear nothing of it for a while.
+            served.over = True
+            await self._announce(served)
         except NatsError as error:
             # Without a connection nobody is served; whoever has one next goes on.
             logger.warning("a subscription lost its connection: %s", type(error).__name__)
@@ -217,7 +223,7 @@ class Subscriptions:
             filter=served.wanted.filter,
             window=served.window,
             positions=dict(served.begins_at or {}) or None if session is None else session.positions,
-            lease_left_s=served.until - time.monotonic(),
+            lease_left_s=0.0 if served.over else served.until - time.monotonic(),
         )
 
     async def _on_announced(self, message: Msg) -> None:
@@ -225,7 +231,9 @@ class Subscriptions:
         if announced.worker == self._worker:
             return
         own = self._served.get(announced.subscription_id)
-        if own is None:
+        if announced.lease_left_s <= 0:
+            self._elsewhere.pop(announced.subscription_id, None)
+        elif own is None:
             heard = -SILENT_S if announced.released else 0.0
             self._elsewhere[announced.subscription_id] = (announced, time.monotonic() + heard)
         elif not announced.released and announced.worker < self._worker:
@@ -274,12 +282,15 @@ class _Served:
         self.window = window
         self.begins_at = begins_at
         self.until = until
+        self.over = False
         self.session: Session | None = None
         self.heard: NatsSubscription | None = None
         self.task: asyncio.Task[None] | None = None
 
     async def on_renewal(self, message: Msg) -> None:
         """Renew the lease for whoever asks for the same; an empty question only asks whether anybody is here."""
+        if self.over:
+            return
         asked: dict[str, Any] = orjson.loads(message.data) if message.data else {}
         renewed = asked == {
             "projection": self.wanted.projection,

@@ -306,10 +306,20 @@ class Worker:
 
     async def decide(self, *commands: CommandMessage, decider: DecidePerson | None = None) -> list[dict[str, Any]]:
         """Run decide_person on commands, all in one cycle; returns the outcomes in the order of the answers."""
+        return await self.decide_records(self.commands(*commands), decider=decider)
+
+    def commands(self, *commands: CommandMessage) -> list[Record]:
+        """Commands as the command stream would bring them, stored now."""
+        return [self._command(command) for command in commands]
+
+    async def decide_records(
+        self, records: Sequence[Record], *, decider: DecidePerson | None = None
+    ) -> list[dict[str, Any]]:
+        """As `decide`, with commands that may have come before."""
         self.outcomes_seen.clear()
-        await self.run([decider or self.decider()], [self._command(command) for command in commands])
+        await self.run([decider or self.decider()], records)
         async with asyncio.timeout(5):
-            while len(self.outcomes_seen) < len(commands):  # noqa: ASYNC110  # answers come by a callback
+            while len(self.outcomes_seen) < len(records):  # noqa: ASYNC110  # answers come by a callback
                 await asyncio.sleep(0.005)
         return list(self.outcomes_seen)
 

@@ -172,12 +172,17 @@ async def test_a_command_that_would_outgrow_the_row_is_refused_before_it_gets_th
         for number in range(20)
     ]
 
-    outcomes = await worker.decide(persons.create(ada, "Ada"), *adding, persons.create(grace, "Grace"), decider=decider)
+    # The rights of a person hold for a full row, too.
+    erasing = CommandMessage("person.commands.privacy.request_erasure", {"legal_basis": "DataSubjectRequest"}, ada)
+
+    outcomes = await worker.decide(
+        persons.create(ada, "Ada"), *adding, persons.create(grace, "Grace"), erasing, decider=decider
+    )
 
     of_ada = [(one["status"], one.get("code", "")) for one in outcomes if one.get("person_id") == ada]
-    assert of_ada == [("accepted", "")] * 17 + [("refused", "component_limit")] * 4
+    assert of_ada == [("accepted", "")] * 17 + [("refused", "component_limit")] * 4 + [("accepted", "")]
     assert [one["status"] for one in outcomes if one.get("person_id") == grace] == ["accepted"]
-    assert await persons.sequences(ada) == list(range(1, 18))
+    assert await persons.sequences(ada) == list(range(1, 19))
 
 
 async def _next_event(persons: Persons, person_id: str) -> dict[str, object]:

@@ -158,7 +158,8 @@ def _query(name: str) -> str:
         lines[-1] = "It takes the fields of the frame only."
     streams = " It may be [streamed](#streams)." if endpoint.rows is not None else ""
     lines.append(f"{_text(endpoint.answer)}{streams}")
-    lines.append(f"Data: {_data(ANSWERS[name])} Schema: {reply}.")
+    data = _data(ANSWERS[name])
+    lines += [f"Data: {data}", f"Schema: {reply}."] if "\n" in data else [f"Data: {data} Schema: {reply}."]
     lines += [_block(request) for request in REQUESTS[name]]
     return "\n\n".join(lines)
 
@@ -168,8 +169,11 @@ def _data(answer: Any) -> str:
     is_list = get_origin(answer) is list
     form = get_args(answer)[0] if is_list else answer
     forms = get_args(form) or (form,)
-    words = " ".join(_text(one) for one in forms if isinstance(one, type) and one.__doc__)
-    return f"a list. {words}" if is_list else words
+    words = [_text(one) for one in forms if isinstance(one, type) and one.__doc__]
+    if len(words) > 1:
+        kind = "a list of rows, each" if is_list else "one"
+        return "\n".join((f"{kind} of these forms:\n", *(f"- {one}" for one in words)))
+    return f"a list. {words[0]}" if is_list else words[0]
 
 
 def _fields(

@@ -76,10 +76,10 @@ def _bounds(schema: dict[str, Any], least: str, most: str, unit: str = "") -> st
     low, high = schema.get(least), schema.get(most)
     unit = f" {unit}" if unit else ""
     if low is not None and high is not None:
-        return f", {low:g} to {high:g}{unit}"
+        return f", {low:.15g} to {high:.15g}{unit}"
     if high is not None:
-        return f", at most {high:g}{unit}"
-    return "" if low is None else f", at least {low:g}{unit}"
+        return f", at most {high:.15g}{unit}"
+    return "" if low is None else f", at least {low:.15g}{unit}"
 
 
 def _list(schema: dict[str, Any]) -> str:

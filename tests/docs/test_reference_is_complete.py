@@ -260,6 +260,14 @@ def test_every_decision_is_listed() -> None:
         assert headings((folder / name).read_text(), "##") == ["Context", "Decision", "Consequences"], name
 
 
+def test_every_rule_of_the_domain_is_documented() -> None:
+    sources = "".join(path.read_text() for path in sorted((ROOT / "domain").rglob("*.py")))
+    rules = set(re.findall(r"""\bbroken\("(\w+)"\)""", sources))
+
+    assert len(rules) > 40
+    assert rules <= first_cells(section(page("refusal-codes.md"), "## Rules"))
+
+
 def test_every_refusal_that_a_command_lists_is_a_code() -> None:
     known = first_cells(section(page("refusal-codes.md"), "## Refusal codes"))
     listed = " ".join(re.findall(r"Refuses: (.+?)\n\n", page("commands.md"), re.DOTALL))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.canonical import MAX_DEPTH, NotCanonical, encode
+from domain.canonical import MAX_DEPTH, NotCanonical, encode, encode_stored, plain, plain_members
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,28 @@ def test_nesting_has_a_limit() -> None:
         deep = [deep]
     with pytest.raises(NotCanonical, match="depth"):
         encode(deep)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"a": "x\ty\x85"}, {"a": "x y"}),
+        ({"a\x7f": [1e30, 2**64, 1e-7]}, {"a": ["1e+30", "18446744073709551616", 1e-7]}),
+        ({"a": 1, "a ": 2, "b": None}, {"a": 1}),
+        ({"changes": {"a": None, "b": "x\ny"}}, {"changes": {"a": None, "b": "x y"}}),
+        ({"\ud800": True}, {"": True}),
+    ],
+)
+def test_what_was_stored_without_a_canonical_form_is_read_and_written_near_to_it(value: Any, written: Any) -> None:
+    assert plain(value) == plain_members(value) == written
+    assert encode_stored(value) == encode(written)
+
+
+def test_what_was_stored_too_deep_is_read_as_text() -> None:
+    deep: object = "\n"
+    for _ in range(MAX_DEPTH + 1):
+        deep = [{"a": deep}]
+    assert encode(plain(deep)).startswith(b'[{"a":[{"a":')
 
 
 def test_only_json_has_bytes() -> None:

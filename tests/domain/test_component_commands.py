@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
+from domain.components.custom_attribute import CustomAttributeComponent
 from domain.components.email_address import EmailAddressComponent
 from domain.components.git_profile import GitProfileComponent
 from domain.components.instance import MAX_COMPONENTS, Provenance
@@ -170,6 +172,17 @@ def test_only_what_differs_is_recorded() -> None:
     assert person.components[WORK].data == mailbox("work@example.org", email_type="Work")
 
 
+def test_true_is_another_value_than_one() -> None:
+    note = admitted(CustomAttributeComponent, type="survey", name="answer", value=1)
+    asked = {"component_id": WORK, "component_type": "CustomAttribute"}
+    answered = given(created(), added(WORK, note)).when("UpdateComponent", {**asked, "changes": {"value": True}})
+    (event,) = answered.events
+    assert isinstance(event.data, ComponentUpdated)
+    assert orjson.dumps(event.data.changes) == b'{"value":true}'
+    same = given(created(), added(WORK, note)).when("UpdateComponent", {**asked, "changes": {"value": 1}})
+    same.then_refused("no_change")
+
+
 def test_null_clears_a_field() -> None:
     skill = admitted(SkillComponent, name="Rust", category="Other", proficiency="Expert", last_used="2025-01-01")
     asked = changing(WORK, "Skill", last_used=None)
@@ -218,6 +231,19 @@ def test_an_update_may_not_outgrow_the_limit() -> None:
     asked = changing(WORK, "Skill", projects=["x" * 1000] * 70)
     specification = given(created(), added(WORK, skill)).when("UpdateComponent", asked)
     specification.then_refused("component_invalid", rule="data_size")
+
+
+def test_a_field_that_nothing_knows_is_refused_within_a_changed_one() -> None:
+    mail = {"address": "ada@example.org", "server": "mx1"}
+    asked = {"component_id": WORK, "component_type": "EmailAddress", "changes": {"email": mail}}
+    refused = given(created(), WORK_MAIL).when("UpdateComponent", asked)
+    refused.then_refused("component_invalid", field="data.changes.email.server", rule="extra_forbidden")
+    # Another one may be there: it came with an old payload, and goes with the first change.
+    raw = {"name": "Rust", "category": "Programming", "level": 3, "endorsements": [{"date": "2020-01-01", "stars": 5}]}
+    old = ComponentAdded(component_id=HOME, component_type="Skill", component_data=raw)
+    repair = {"component_id": HOME, "component_type": "Skill", "changes": {"proficiency": "Expert"}}
+    repaired = given(created(), old).when("UpdateComponent", repair)
+    assert [event.type for event in repaired.events] == ["person.component_updated"]
 
 
 def test_raw_data_is_repaired_by_a_change_that_makes_it_valid() -> None:
@@ -329,6 +355,12 @@ def test_a_component_outside_its_rules_is_an_invalid_command(data: Any, field: A
     with pytest.raises(Refused) as refused:
         command("AddComponent", data)
     assert refused.value.facts == {"field": field, "rule": rule}
+
+
+def test_a_custom_field_is_not_named_like_the_mark_of_what_nobody_can_read() -> None:
+    with pytest.raises(Refused) as refused:
+        command("AddComponent", adding(WORK, "ada@example.org", custom_fields={"$redacted": "contact"}))
+    assert refused.value.facts == {"field": "data.custom_fields", "rule": "reserved_key"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from domain.person import Person
 from domain.personal import Redacted
 from domain.refusals import Refused
 from domain.values.attribute import AttributeProvenance
-from domain.values.attribute_value import LengthValue
+from domain.values.attribute_value import JsonDocumentValue, LengthValue
 from tests.domain.samples_of_components import SAMPLES
 from tests.domain.specification import (
     ADA,
@@ -319,6 +319,17 @@ def test_titles_and_attributes_that_the_person_lacks_are_taken_over() -> None:
     same = title("MSc").model_copy(update={"title_id": uuid("another MSc")})
     equal = HEIGHT.model_copy(update={"attribute_id": uuid("same height")})
     absorbing(source, same, title("Dr"), equal).then(absorbed(source))
+
+
+def test_an_attribute_that_is_true_is_not_the_one_that_is_one() -> None:
+    true, one = (
+        HEIGHT.model_copy(
+            update={"attribute_id": uuid(str(value)), "value": JsonDocumentValue(type="Json", value=value)}
+        )
+        for value in (True, 1)
+    )
+    source = merged_grace(true)
+    absorbing(source, one).then(absorbed(source), true)
 
 
 def test_open_holds_are_placed_again() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.canonical import plain
+from domain.components.catalogue import members
 from domain.event_catalogue import EVENTS
-from domain.events import Became, Event, read_event
+from domain.events import Became, Event, read_event, write_event
 from domain.evolve import apply
 from domain.ids import derive
 from domain.person import Person
@@ -17,7 +19,7 @@ from domain.subjects import event_subject
 from domain.undecodable import Undecodable
 from domain.upcasting.documents import upcast_document
 from domain.upcasting.upcast import STEPS, WAYS, current_types
-from tests.domain.specification import ADA, GRACE, uuid
+from tests.domain.specification import ADA, GRACE, given, uuid
 
 ID = uuid("old event")
 PART = derive(ID, "part:1")
@@ -493,3 +495,48 @@ def test_what_has_no_way_up_is_an_error_with_a_cause(document: Any, cause: str) 
     with pytest.raises(Undecodable) as refused:
         read(document)
     assert refused.value.cause == cause
+
+
+def test_text_that_nobody_may_send_any_more_stops_neither_the_fold_nor_a_decision() -> None:
+    skill = {"component_id": COMPONENT, "name": "Rust\nlang", "category": "Programming", "proficiency": "Beginner"}
+    past = [
+        stored(
+            "person.created", {"name": {"first_name": "A\x01da", "last_name": "Lovelace"}, "source": "hr"}, id=uuid("1")
+        ),
+        stored("person.skill_added", skill, id=uuid("2"), sequence=2),
+        stored(
+            "person.skill_updated",
+            {"component_id": COMPONENT, "changes": {"proficiency": "Expert", "last_used": "2020-01-01"}},
+            id=uuid("3"),
+            sequence=3,
+        ),
+    ]
+    events = [read_event(orjson.dumps({"time": "2020-01-01T00:00:00Z", **one})) for one in past]
+    person = reduce(apply, events, Person.new(ADA))
+    assert members(person.components[COMPONENT].data)["proficiency"] == "Expert"
+
+    # What a decision repeats of it is written in a form that may be read again.
+    (renamed,) = given(person).when("UpdatePerson", {"name": "Ada King"}).events
+    written = read_event(write_event(renamed))
+    assert plain(written.data) == plain(renamed.data)
+    endorsed = given(person).when("EndorseSkill", {"component_id": COMPONENT, "endorser_id": GRACE})
+    assert [event.type for event in endorsed.events] == ["person.skill_endorsed"]
+
+
+def test_a_name_that_nobody_may_send_any_more_can_be_changed() -> None:
+    long = {"given_names": ["Ada" * 100], "family_names": ["Lovelace" * 50]}
+    document = stored("person.created", {"name": long, "source": "hr"}, time="2020-01-01T00:00:00Z")
+    person = apply(Person.new(ADA), read_event(orjson.dumps(document)))
+    (renamed,) = given(person).when("UpdatePerson", {"name": "Ada King"}).events
+    assert write_event(read_event(write_event(renamed))) == write_event(renamed)
+
+
+@pytest.mark.parametrize("mark", [None, False, "no group"])
+def test_data_that_only_looks_redacted_stays_as_it_is(mark: object) -> None:
+    past = [
+        stored("person.created", {"name": OLD_NAME, "source": "hr"}),
+        stored("person.component_data_updated", {"component_id": COMPONENT, "data": {"$redacted": mark}}, sequence=2),
+    ]
+    events = [read_event(orjson.dumps({"time": "2020-01-01T00:00:00Z", **one})) for one in past]
+    person = reduce(apply, events, Person.new(ADA))
+    assert members(person.components[COMPONENT].data)["name"] == COMPONENT

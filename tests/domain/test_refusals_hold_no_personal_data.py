@@ -57,6 +57,17 @@ PLACES: list[tuple[str, dict[str, Any]]] = [
     ("VerifyIdentity", {"identity_id": "i-1", "identity_type": "x", "verification_level": SECRET}),
     ("ProvideBasicInfo", {"email": {"email": {"address": SECRET}}, "phone": {"phone": {"number": SECRET}}}),
     ("ProvideComponents", {"components": [{"component_type": "Skill", "data": {"name": "x", SECRET: SECRET}}]}),
+    (
+        "ProvideComponents",
+        {
+            "components": [
+                {
+                    "component_type": "CustomAttribute",
+                    "data": {"type": "x", "name": "x", "value": {SECRET.lower(): 1e300}},
+                }
+            ]
+        },
+    ),
     ("FailOnboarding", {"reason": SECRET * 100}),
     ("UpdateComponent", {"component_id": SECRET, "component_type": "Skill", "changes": {SECRET: SECRET}}),
 ]

@@ -227,3 +227,18 @@ def test_an_analysis_does_not_exceed_the_number_of_components() -> None:
     others = {uuid(str(n)): held.model_copy(update={"component_type": "Tag"}) for n in range(MAX_COMPONENTS - 2)}
     crowded: Person = person.model_copy(update={"components": {**others, FORGE: held}})
     given(crowded).when("AnalyzeSkills", {}).then_refused("component_limit", limit=MAX_COMPONENTS)
+
+
+def test_an_analysis_that_adds_nothing_is_done_for_a_person_that_merges_made_too_large() -> None:
+    person = person_after(created(), profile(FORGE))
+    held = person.components[FORGE]
+    others = {uuid(str(n)): held.model_copy(update={"component_type": "Tag"}) for n in range(MAX_COMPONENTS)}
+    crowded: Person = person.model_copy(update={"components": {**others, FORGE: held}})
+    given(crowded).when("AnalyzeSkills", {}).then(analyzed(FORGE))
+
+
+def test_a_language_without_a_name_in_an_old_profile_is_no_skill() -> None:
+    data = {"username": "ada", "languages": ["", " ", "Zig"]}
+    old = ComponentAdded(component_id=FORGE, component_type="GitProfile", component_data=data)
+    asked = given(created(), old).when("AnalyzeSkills", {})
+    asked.then(found("Zig", "Beginner", is_primary=True), analyzed(FORGE, derived=(("Zig", "Beginner"),)))

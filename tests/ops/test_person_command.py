@@ -10,6 +10,7 @@ import pytest
 
 from domain.commands import COMMANDS
 from ops.cli import main
+from queries.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
     from tests.ops.conftest import Person
@@ -80,7 +81,15 @@ def test_the_help_of_send_lists_every_command() -> None:
     with click.Context(main.commands["send"], info_name="person send") as context:
         text = main.commands["send"].get_help(context)
 
-    assert all(name.removeprefix("person.commands.") in text for name in COMMANDS)
+    named = set(text.split("Commands:")[1].split())
+    assert named == {name.removeprefix("person.commands.") for name in COMMANDS}
+
+
+def test_the_help_of_query_lists_every_endpoint() -> None:
+    with click.Context(main.commands["query"], info_name="person query") as context:
+        text = main.commands["query"].get_help(context)
+
+    assert set(text.split("Endpoints:")[1].split()) == set(ENDPOINTS)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,7 @@ def test_the_help_of_send_lists_every_command() -> None:
         (("send", "create", "--name", "X"), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("send", "create", "--data", "{"), 2, "--data is no JSON"),
         (("send", "promote", "--person", "x"), 2, "there is no command 'promote'; there are: component.add"),
+        (("query", "find"), 2, "there is no query 'find'; there are: find_by_skill"),
         (("send", "lifecycle.suspend", "--reason", "x"), 2, "--person is missing"),
         (("send", "lifecycle.suspend", "--person", "abc"), 2, "--person must be a UUID"),
         (("send", "create", "--name", "X", "--id", "abc"), 2, "--id must be a UUID"),

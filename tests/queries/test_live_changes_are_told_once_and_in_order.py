@@ -138,15 +138,19 @@ async def test_a_subscriber_holds_the_rows_that_match_at_any_time(client: Person
                 assert sequences == sorted(set(sequences))
             assert one.watch.repetitions == 0
         places = summary.watch.positions
+        known = {told["person_id"]: told["sequence"] for told in summary.told if "sequence" in told}
 
     await rename(client, third, "While Away")
     await sent(client, "lifecycle.suspend", second, reason="test")
     async with following(Watch(client, "summary", {"tag": label}, positions=places)) as [resumed]:
         await resumed.until_level()
         assert "snapshot" not in resumed.ops()
-        assert [one["row"]["display_name"] for one in resumed.told if one["op"] == "upsert"] == ["While Away"]
-        assert resumed.ops(second) == ["delete"]
-        assert resumed.ops(first) == []
+        await resumed.until(lambda: "delete" in resumed.ops(second))
+        # A row that has not changed may be told again; its sequence says so.
+        news = [one for one in resumed.told if "sequence" in one and one["sequence"] > known[one["person_id"]]]
+        assert [(one["op"], one["person_id"]) for one in news if one["person_id"] != second] == [("upsert", third)]
+        assert [one["row"]["display_name"] for one in news if one["op"] == "upsert"] == ["While Away"]
+        assert resumed.ops(second)[-1] == "delete"
 
 
 async def test_every_change_is_told_once_and_in_order_while_a_worker_dies(
