@@ -55,6 +55,7 @@ from lanes.recovery import RecoverySettings
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
+from queries.index.database import UnfitSqliteError
 from queries.index.feed import IndexFeed
 from queries.metrics import (
     WorkerMetrics,
@@ -161,7 +162,10 @@ class PersonApp(LaneApp):
         self._trimming: Trimming | None = None
         self._log = EventLog(self.nc)
         positions = AppliedPositions()
-        self.index = IndexFeed(settings.data_dir / "index", positions)
+        try:
+            self.index = IndexFeed(settings.data_dir / "index", positions)
+        except UnfitSqliteError as error:
+            sys.exit(f"person worker: {error}")
         self.worker_tables = WorkerTables(
             partitions=settings.partitions,
             persons=PersonsTable(self._table(persons.NAME, persons.__doc__), settings.cached_persons),

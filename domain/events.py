@@ -166,8 +166,9 @@ def _is_stored_under(event: Event, subject: str, spec: EventSpec) -> bool:
 
 
 def _check_subject(event: Event, subject: str, specs: Sequence[EventSpec]) -> None:
-    if any(_is_stored_under(event, subject, spec) for spec in specs):
-        return
+    for spec in specs:
+        if _is_stored_under(event, subject, spec):
+            return
     try:
         parts = parse_event_subject(subject)
     except ValueError:

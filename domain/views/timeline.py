@@ -26,7 +26,9 @@ def timeline_entry(event: Event, part: int = 0, *, erased: bool = False) -> Entr
 
 def encode_entry(event: Event, part: int, position: dict[str, int], *, erased: bool = False) -> bytes:
     """The bytes of the same entry with a position, made from a stored event without taking its data apart."""
-    entry = {**_heading(event, part), "at": event.time, "position": position}
+    entry = _heading(event, part)
+    entry["at"] = event.time
+    entry["position"] = position
     if not erased:
         entry["details"] = event.data
     return orjson.dumps(entry, default=_members, option=orjson.OPT_UTC_Z)

@@ -3,7 +3,7 @@
 `CHAOS_SABOTAGE` says which ones, comma separated:
 
 - `commit_order`: as in stock Faust, a cycle writes its rows into the local store and lets its source offset be committed while the
-  changelog records are still on their way (here half a second, as with a lingering producer or a slow broker);
+  changelog records are still on their way (here a second and a half, as with a lingering producer or a slow broker);
 - `egress_position`: the position of an egress route is stored at intervals (here a second) and nobody checks it, as in bridges
   that commit offsets apart from the records;
 - `fence`: each owner of a partition counts epochs for itself, so that brokers take what an earlier owner still writes."""
@@ -30,7 +30,7 @@ from lanes.epoch import ProducerEpoch
 from lanes.producer import OutgoingBatch
 from lanes.table import LaneTable, TableView
 
-ON_ITS_WAY_S = 0.5
+ON_ITS_WAY_S = 1.5
 POSITION_EVERY_S = 1.0
 
 

@@ -260,6 +260,17 @@ def test_every_decision_is_listed() -> None:
         assert headings((folder / name).read_text(), "##") == ["Context", "Decision", "Consequences"], name
 
 
+def test_the_readme_counts_what_there_is() -> None:
+    counts = dict(re.findall(r"^\| (\w+) \| (\d+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+
+    assert counts == {
+        "Commands": str(len(COMMANDS)),
+        "Events": str(len(EVENTS)),
+        "Components": str(len(COMPONENT_TYPES)),
+        "Queries": str(len(ENDPOINTS)),
+    }
+
+
 def test_every_rule_of_the_domain_is_documented() -> None:
     sources = "".join(path.read_text() for path in sorted((ROOT / "domain").rglob("*.py")))
     rules = set(re.findall(r"""\bbroken\("(\w+)"\)""", sources))

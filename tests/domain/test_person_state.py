@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.components.catalogue import members, stored_data
 from domain.components.email_address import EmailAddressComponent
 from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated
 from domain.event_data.identity import BirthDateSet, NameUpdated
@@ -13,6 +14,7 @@ from domain.evolve import SequenceGap, apply, evolve
 from domain.person import Person, dump_state, load_state
 from domain.personal import Redacted
 from domain.standing import ErasurePending
+from tests.domain.samples_of_components import SAMPLES
 from tests.domain.specification import ADA, ADA_LOVELACE, GRACE, created, given, past_of, person_after, recorded, uuid
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
@@ -155,6 +157,22 @@ def test_a_patch_that_breaks_the_data_leaves_it_raw() -> None:
         "can_receive_marketing": False,
     }
     assert load_state(dump_state(after)) == after
+
+
+@pytest.mark.parametrize("component_type", SAMPLES)
+def test_an_update_gives_what_reading_the_changed_data_gives(component_type: str) -> None:
+    sample = SAMPLES[component_type]
+    added = ComponentAdded(
+        component_id=GRACE, component_type=component_type, component_data=stored_data(component_type, sample)
+    )
+    person = person_after(created(), added)
+    patches: list[dict[str, Any]] = [{name: sample[name]} for name in sample]
+    for changes in [*patches, *({name: None} for name in sample), {"unknown": 1}]:
+        after = evolve(person, recorded(ComponentUpdated(component_id=GRACE, changes=changes), 3))
+        document = {**members(stored_data(component_type, sample)), **changes}
+        present = {name: value for name, value in document.items() if value is not None}
+        assert after.components[GRACE].data == stored_data(component_type, present)
+        assert load_state(dump_state(after)) == after
 
 
 @pytest.mark.parametrize("status", ["New", "Draft", "Active", "Suspended", "Archived", "Deceased", "MergedInto"])

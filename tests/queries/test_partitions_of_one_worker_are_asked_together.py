@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -66,3 +68,20 @@ def test_a_python_without_full_text_search_is_refused_with_the_reason(monkeypatc
 
     with pytest.raises(UnfitSqliteError, match="FTS5 and JSON"):
         require_fts5()
+
+
+def test_a_worker_without_full_text_search_ends_with_one_line() -> None:
+    start = (
+        "import sqlite3\n"
+        "connect = sqlite3.connect\n"
+        "class WithoutFts5(sqlite3.Connection):\n"
+        "    def execute(self, sql, *arguments):\n"
+        "        return super().execute(sql.replace('fts5', 'fts_of_nobody'), *arguments)\n"
+        "sqlite3.connect = lambda path: connect(path, factory=WithoutFts5)\n"
+        "import app\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False)
+
+    [line] = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert line.startswith("person worker: SQLite ")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,9 +27,17 @@ async def sent(client: PersonClient, kind: str, person_id: str | None, /, actor:
     return outcome
 
 
-async def created(client: PersonClient, *names: str) -> Any:
+async def created(client: PersonClient, *names: str, partition: int | None = None) -> Any:
     *given, family = names
-    return await sent(client, "create", None, name={"given_names": given, "family_names": [family]}, source="test")
+    person_id = None if partition is None else person_of(partition)
+    return await sent(client, "create", person_id, name={"given_names": given, "family_names": [family]}, source="test")
+
+
+def person_of(partition: int) -> str:
+    """The id of a person nobody knows yet, of a partition."""
+    while partition_of(person_id := str(uuid.uuid4()), PARTITIONS) != partition:
+        pass
+    return person_id
 
 
 async def added(client: PersonClient, person_id: str, component_type: str, **data: Any) -> Any:
@@ -50,7 +59,9 @@ def ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 async def test_a_search_finds_what_was_just_written_best_first_page_by_page(client: PersonClient) -> None:
     family = family_name()
-    outcomes = await asyncio.gather(*(created(client, "Ada" if n < 5 else "Grace", family) for n in range(24)))
+    outcomes = await asyncio.gather(
+        *(created(client, "Ada" if n < 5 else "Grace", family, partition=n % PARTITIONS) for n in range(24))
+    )
     persons = [outcome["person_id"] for outcome in outcomes]
     assert {partition_of(person_id, PARTITIONS) for person_id in persons} == set(range(PARTITIONS))
     mail = await added(client, persons[9], "EmailAddress", email={"address": f"ada@{family.lower()}.example"})

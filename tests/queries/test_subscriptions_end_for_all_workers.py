@@ -92,14 +92,13 @@ async def test_a_subscription_whose_reader_was_too_slow_stays_over(client: Perso
 async def test_a_subscription_that_nobody_renews_ends_with_its_lease(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(subscriptions, "LEASE_S", 2.0)
     listening = await pair.subscribed()
     assert orjson.loads((await listening.next_msg(timeout=10)).data)["op"] == "caught_up"
     before = pair.serving._served[pair.subscription_id].until
     await pair.serving.subscribe(pair.asking(5), pair.query)
     assert pair.serving._served[pair.subscription_id].until > before
 
-    monkeypatch.setattr(subscriptions, "LEASE_S", 0.2)
-    pair.serving._served[pair.subscription_id].until = 0.0
     await until(lambda: pair.serving.served() == 0)
     await until(lambda: pair.subscription_id not in pair.other._elsewhere)
     assert pair.other.served() == 0
