@@ -258,9 +258,7 @@ class PersonApp(LaneApp):
         event_agents: list[LaneAgent] = [
             # Before the position moves: whoever reads at it has been told of the changes up to it.
             AnnounceChanges([PERSON_MODELS[model](tables).table for model in FOLLOWED], tables.changes),
-            FoldPersons(
-                tables.persons, tables.positions, self._log, self._letters, wards, max_state_bytes=max_row_bytes
-            ),
+            FoldPersons(tables.persons, self._log, self._letters, wards, max_state_bytes=max_row_bytes),
             ProjectSummary(tables.summary, wards, max_row_bytes=max_row_bytes),
             ProjectSearch(tables.search, wards, max_row_bytes=max_row_bytes),
             ProjectSkills(tables.skills, wards, max_row_bytes=max_row_bytes),
@@ -271,10 +269,10 @@ class PersonApp(LaneApp):
             FeedIndex(
                 [tables.search.table, tables.skills.table, tables.network.table, tables.views.table], self.index.take
             ),
-            # Behind all that write rows.
-            MarkPosition(tables.on_events(), tables.positions),
             # Behind all that may park somebody.
             ParkPoison(tables.quarantine, self._letters),
+            # Behind all that write rows, and all that have to know of them before readers do.
+            MarkPosition(tables.on_events(), tables.positions),
         ]
         decide_person = DecidePerson(
             tables.outcomes,

@@ -18,7 +18,6 @@ from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
 from tables import persons
 from tables.persons import PersonRow, PersonsTable
-from tables.position import AppliedPositions
 
 
 class Step(NamedTuple):
@@ -50,14 +49,13 @@ class FoldedPerson(NamedTuple):
 
 
 class FoldPersons(LaneAgent):
-    """Folds events into the state of each person and tells readers how far the partition is applied."""
+    """Folds events into the state of each person."""
 
     name = "fold_persons"
 
     def __init__(
         self,
         table: PersonsTable,
-        positions: AppliedPositions,
         log: EventLog,
         letters: DeadLetters,
         quarantine: Quarantine,
@@ -67,7 +65,6 @@ class FoldPersons(LaneAgent):
         self._max_state_bytes = max_state_bytes
         self.tables = (table.table,)
         self._table = table
-        self._positions = positions
         self._log = log
         self._letters = letters
         self._quarantine = quarantine
@@ -88,10 +85,9 @@ class FoldPersons(LaneAgent):
             touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps, before, again)
 
     async def committed(self, batch: Batch) -> None:
-        """Keep the new states decoded and let readers of their own writes go on."""
+        """Keep the new states decoded."""
         for one in folded_persons(batch).values():
             self._table.remember(batch.partition, one.row)
-        self._positions.advance(batch.partition, decoded(batch).last_stream_sequence)
 
     def forget(self, partition: int) -> None:
         """Drop decoded states."""

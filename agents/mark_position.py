@@ -14,7 +14,7 @@ from tables.position import AppliedPositions
 
 
 class MarkPosition(LaneAgent):
-    """Stages the position of each table behind its rows; runs behind all agents that write them."""
+    """Stages the position of each table behind its rows and tells readers of it; runs behind all other agents of the lane."""
 
     name = "mark_position"
 
@@ -29,3 +29,7 @@ class MarkPosition(LaneAgent):
         if last > self._positions.applied(batch.partition):
             for table in self.tables:
                 position.stage(batch.view(table), last)
+
+    async def committed(self, batch: Batch) -> None:
+        """Let readers of their own writes go on: every agent has been told of the cycle, also who is parked by it."""
+        self._positions.advance(batch.partition, decoded(batch).last_stream_sequence)

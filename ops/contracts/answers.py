@@ -34,10 +34,10 @@ from ops.contracts.rows import (
     PersonRow,
     Position,
     RecommendedColumn,
+    Remainder,
     SearchDocument,
     SkillColumn,
     Skills,
-    Stub,
     Summary,
     SummaryColumns,
     TimelineEntry,
@@ -229,7 +229,7 @@ class Change(BaseModel):
     n: int = Field(ge=0)
     person_id: Uuid = LEFT_OUT
     sequence: int = LEFT_OUT
-    row: Summary | Stub | SearchDocument | Skills | Node | Views = LEFT_OUT
+    row: Summary | Remainder | SearchDocument | Skills | Node | Views = LEFT_OUT
     position: Position | list[Position] = LEFT_OUT
 
 
@@ -382,7 +382,7 @@ class Conversation(BaseModel):
 ANSWERS: Final[Mapping[str, Any]] = {
     "get_by_id": PersonView,
     "get_projection": list[
-        Summary | Stub | SearchDocument | Skills | Node | TimelineEntry | Views | ViewRow | DayCounts
+        Summary | Remainder | SearchDocument | Skills | Node | TimelineEntry | Views | ViewRow | DayCounts
     ],
     "get_timeline": list[TimelineEntry],
     "get_skills": Skills,

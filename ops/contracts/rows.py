@@ -41,7 +41,7 @@ class PersonRow(Row):
     sequence: int = Field(ge=1)
 
 
-class Stub(PersonRow):
+class Remainder(PersonRow):
     """The summary of a person that was merged away or erased: what is left, and where it leads to."""
 
     status: Status
@@ -286,7 +286,7 @@ ROWS: Final[Mapping[str, Any]] = {
     "search": SearchDocument,
     "skills": Skills,
     "statistics": DayCounts,
-    "summary": Summary | Stub,
+    "summary": Summary | Remainder,
     "timeline": TimelineEntry,
     "views": Views,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, WithJsonSchema
 
+from domain.event_catalogue import EVENTS
 from queries.endpoint import Ask, Endpoint, Read
 from queries.frame import Answer, Query, QueryError, covering
 from queries.merged_rows import Chunk, NextChunk, merged_rows
@@ -25,13 +26,32 @@ MAX_ENTRIES = 10_000
 """Entries in an answer of one message."""
 
 
+CATEGORIES = sorted({spec.context for spec in EVENTS.values()})
+
+
+def _event_type(text: str) -> str:
+    if text not in EVENTS:
+        raise ValueError("no such type of events")
+    return text
+
+
+def _category(text: str) -> str:
+    if text not in CATEGORIES:
+        raise ValueError(f"a category is one of {', '.join(CATEGORIES)}")
+    return text
+
+
+EventType = Annotated[str, AfterValidator(_event_type), WithJsonSchema({"type": "string", "enum": sorted(EVENTS)})]
+Category = Annotated[str, AfterValidator(_category), WithJsonSchema({"type": "string", "enum": CATEGORIES})]
+
+
 class GetTimeline(OfPerson):
     """get_timeline: the entries of one person."""
 
     from_: AwareDatetime | None = Field(None, alias="from")
     to: AwareDatetime | None = None
-    types: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
+    types: tuple[EventType, ...] = ()
+    categories: tuple[Category, ...] = ()
     order: Literal["asc", "desc"] = "desc"
     include_absorbed: bool = True
 

@@ -185,7 +185,7 @@ class Worker:
     def event_agents(self, max_state_bytes: int = 1 << 20) -> list[LaneAgent]:
         wards = Quarantine(self.quarantine)
         return [
-            FoldPersons(self.persons, self.positions, self.log, self._letters, wards, max_state_bytes=max_state_bytes),
+            FoldPersons(self.persons, self.log, self._letters, wards, max_state_bytes=max_state_bytes),
             ProjectSummary(self.summary, wards, max_row_bytes=1 << 20),
             ProjectSearch(self.search, wards, max_row_bytes=1 << 20),
             ProjectSkills(self.skills, wards, max_row_bytes=1 << 20),
@@ -193,8 +193,8 @@ class Worker:
             ProjectViews(self.views, wards, max_row_bytes=1 << 20),
             ProjectTimeline(self.timeline, self.log, wards, max_row_bytes=1 << 20),
             ProjectStatistics(self.statistics, self.log, wards),
-            MarkPosition(self.queried(self.positions).on_events(), self.positions),
             ParkPoison(self.quarantine, self._letters),
+            MarkPosition(self.queried(self.positions).on_events(), self.positions),
         ]
 
     def decider(self, log: EventLog | None = None, max_state_bytes: int = 1 << 20) -> DecidePerson:

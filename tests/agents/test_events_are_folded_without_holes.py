@@ -116,7 +116,7 @@ async def test_a_summary_that_lags_behind_after_a_crash_catches_up_with_the_next
     ada = persons.new()
     await persons.append(ada, *NAMES)
     records = await persons.stored(ada)
-    fold, *_, park = worker.event_agents()
+    fold, *_, park, _ = worker.event_agents()
     await worker.run([fold, park], records)
     assert worker.summary.read(P, ada) is None
 
@@ -159,7 +159,7 @@ async def test_after_a_crash_between_two_tables_the_position_is_that_of_the_slow
     await persons.append(ada, *NAMES)
     records = await persons.stored(ada)
     await worker.fold(records[:2])
-    fold, *_, park = worker.event_agents()
+    fold, *_, park, _ = worker.event_agents()
     # Only table persons has got the rest.
     await worker.run([fold, MarkPosition([worker.persons.table], worker.positions), park], records[2:])
 

@@ -136,6 +136,16 @@ async def test_a_long_timeline_is_streamed_in_numbered_messages_that_end_with_an
     assert [entry["sequence"] for message in messages for entry in message["items"]] == list(range(1, 122))
 
 
+@pytest.mark.parametrize("field", ["types", "categories"])
+async def test_a_timeline_of_unknown_kinds_is_refused(client: PersonClient, field: str) -> None:
+    asked = {"person_id": "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60", field: ["person.born"]}
+
+    with pytest.raises(QueryFailed) as refused:
+        await client.query("get_timeline", asked)
+
+    assert (refused.value.code, refused.value.facts["field"]) == ("invalid_query", f"{field}.0")
+
+
 async def test_a_stream_is_refused_where_the_answer_is_one_row(client: PersonClient) -> None:
     with pytest.raises(QueryFailed) as refused:
         await client.query("get_outcome", {"command_id": "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60", "stream": True})

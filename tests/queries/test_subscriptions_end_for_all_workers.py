@@ -64,13 +64,13 @@ async def pair(client: PersonClient, nc: Client, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(subscriptions, "ANNOUNCED_S", 0.05)
     monkeypatch.setattr(subscriptions, "SILENT_S", 0.5)
     two = Pair(nc)
-    for one in (*two.outflows, two.serving, two.other):
-        await one.start()
+    both = two.serving, two.other
+    await asyncio.gather(*(one.start() for one in two.outflows), *(one.start() for one in both))
     try:
         yield two
     finally:
-        for one in (two.serving, two.other, *two.outflows):
-            await one.stop()
+        await asyncio.gather(*(one.stop() for one in both))
+        await asyncio.gather(*(one.stop() for one in two.outflows))
 
 
 async def test_a_subscription_whose_reader_was_too_slow_stays_over(client: PersonClient, pair: Pair) -> None:
