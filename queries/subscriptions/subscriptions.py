@@ -302,9 +302,10 @@ class _Served:
 
     async def end(self) -> None:
         """End the session where it stands."""
-        if self.task is not None:
+        while self.task is not None and not self.task.done():
+            # Again, because a client may have taken a cancellation for the end of its own wait.
             self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await asyncio.wait({self.task}, timeout=1.0)
 
 
 def subject_of(subscription_id: str) -> str:
