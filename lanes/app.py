@@ -25,6 +25,11 @@ REJOIN_AFTER_S = 1.0
 """A worker that was really replaced hears of it by then."""
 
 START_AGAIN_S = 1.0
+YOUNG_OBJECTS = 20_000
+"""Objects among which the interpreter looks for garbage by itself: one or two milliseconds. States are young only once; looking through all
+that are cached took up to 300 ms, in which no lane moved."""
+NEVER = 1_000_000
+COLLECT_EVERY_S = 300.0
 STOP_BUDGET_S = 20.0
 """Lanes end their cycles and clients their requests in less; aiokafka has been seen to wait for ever for a fetch (0.14)."""
 
@@ -78,9 +83,15 @@ class LaneApp(faust.App):
     async def on_started(self) -> None:
         """Keep the collector away from what lives as long as the worker: modules, models, tables."""
         await super().on_started()
+        gc.set_threshold(YOUNG_OBJECTS, NEVER, NEVER)
+        self._collect_garbage()
+
+    def _collect_garbage(self) -> None:
+        """Look for garbage among all that came since the last time, and set apart what lives on, so that nobody looks at it again."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        if not self.should_stop:
+            asyncio.get_running_loop().call_later(COLLECT_EVERY_S, self._collect_garbage)
 
     async def _start_lanes(self, *_: Any, **__: Any) -> None:
         generation = self.consumer_generation_id

@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LINGER_S = 0.01
-"""How long changes are collected: a transaction costs as much as several rows."""
+LINGER_S = 0.25
+"""How long changes are collected while nobody waits for them: a transaction costs as much as several rows, and its thread takes the
+interpreter from the lanes."""
 REST_SHARE = 6.0
 """How long a partition rests, in times of its last transaction. While events pour in, lanes go first; what waits longer is more often one
 row of many changes."""
@@ -76,6 +77,7 @@ class IndexFeed:
         parts = [self._parts[number] for number in partitions & self._parts.keys()]
         for part in parts:
             part.unwanted.set()
+            part.hurried.set()
             part.changed.set()
         await asyncio.gather(*(part.task for part in parts if part.task is not None))
         for part in parts:
@@ -116,6 +118,8 @@ class IndexFeed:
                 await part.ready.wait()
         except TimeoutError:
             return False
+        if stream_sequence > self.positions.applied(partition):
+            part.hurried.set()
         return await self.positions.reached(partition, stream_sequence, max(0.0, until - loop.time()))
 
     def position(self, partition: int) -> dict[str, int]:
@@ -172,9 +176,10 @@ class IndexFeed:
         await part.changed.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(LINGER_S, min(REST_SHARE * part.busy_s, LONGEST_REST_S))):
-                await part.unwanted.wait()
+                await part.hurried.wait()
         if not part.wanted:
             return
+        part.hurried.clear()
         part.changed.clear()
         part.is_level = False
         position, pending = part.take()

@@ -25,6 +25,8 @@ class IndexedPartition:
         self.ready = asyncio.Event()
         self.changed = asyncio.Event()
         self.unwanted = asyncio.Event()
+        self.hurried = asyncio.Event()
+        """Somebody waits for rows that wait, or for the end."""
         self.is_level = False
         """Nothing waits and nothing is being indexed."""
         self.position = 0
