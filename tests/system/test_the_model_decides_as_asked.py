@@ -39,7 +39,7 @@ def test_a_seed_asks_the_same_again() -> None:
 
 
 def test_every_command_is_asked() -> None:
-    types = {orjson.loads(sent.asked.raw)["type"] for seed in range(12) for sent in asked_by(str(seed), 40)}
+    types = {orjson.loads(sent.asked.raw)["type"] for seed in range(60) for sent in asked_by(str(seed), 40)}
 
     assert types >= COMMANDS.keys()
 
