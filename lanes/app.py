@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ YOUNG_OBJECTS = 20_000
 """Objects among which the interpreter looks for garbage by itself: one or two milliseconds. States are young only once; looking through all
 that are cached took up to 300 ms, in which no lane moved."""
 NEVER = 1_000_000
+THREAD_TURN_S = 0.001
+"""How long a thread beside the loop may keep the interpreter while lanes wait for it; five times that is the interpreter's own default."""
 COLLECT_EVERY_S = 300.0
 STOP_BUDGET_S = 20.0
 """Lanes end their cycles and clients their requests in less; aiokafka has been seen to wait for ever for a fetch (0.14)."""
@@ -84,6 +87,7 @@ class LaneApp(faust.App):
         """Keep the collector away from what lives as long as the worker: modules, models, tables."""
         await super().on_started()
         gc.set_threshold(YOUNG_OBJECTS, NEVER, NEVER)
+        sys.setswitchinterval(THREAD_TURN_S)
         self._collect_garbage()
 
     def _collect_garbage(self) -> None:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LINGER_S = 0.25
+LINGER_S = 0.1
 """How long changes are collected while nobody waits for them: a transaction costs as much as several rows, and its thread takes the
 interpreter from the lanes."""
 REST_SHARE = 6.0
