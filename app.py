@@ -55,7 +55,7 @@ from lanes.recovery import RecoverySettings
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
-from queries.index.database import UnfitSqliteError
+from queries.index.database import SOURCES, UnfitSqliteError
 from queries.index.feed import IndexFeed
 from queries.metrics import (
     WorkerMetrics,
@@ -266,9 +266,7 @@ class PersonApp(LaneApp):
             ProjectViews(tables.views, wards, max_row_bytes=max_row_bytes),
             ProjectTimeline(tables.timeline, self._log, wards, max_row_bytes=max_row_bytes),
             ProjectStatistics(tables.statistics, self._log, wards),
-            FeedIndex(
-                [tables.search.table, tables.skills.table, tables.network.table, tables.views.table], self.index.take
-            ),
+            FeedIndex([table for table in tables.on_events() if table.name in SOURCES], self.index.take),
             # Behind all that may park somebody.
             ParkPoison(tables.quarantine, self._letters),
             # Behind all that write rows, and all that have to know of them before readers do.
