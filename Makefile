@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types imports contracts bench chaos property lock clean
+.PHONY: help setup demo up test lint types imports contracts bench chaos property sagas lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -52,6 +52,10 @@ ROUNDS ?= 50
 MODE ?= single
 chaos: $(READY) ## Random faults under load, every row checked; ROUNDS, SEED, MODE=cluster
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --mode $(MODE) $(if $(SEED),--seed $(SEED))
+
+N ?= 2000
+sagas: $(READY) ## Thousands of sagas under failing neighbours and kills, each followed to its end; N, SEED
+	@$(BIN)/python -m tests.processes --onboardings $(N) $(if $(SEED),--seed $(SEED))
 
 property: $(READY) ## Random commands over the whole catalogue with restarts, compared with the pure model; SEED
 	@$(BIN)/python -m tests.system $(if $(SEED),--seed $(SEED))

@@ -15,13 +15,27 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from agents.admit_command import command_router
+from agents.admit_foreign import foreign_router
+from agents.admit_timer import timer_router
+from agents.advance_sagas import AdvanceSagas
 from agents.announce_changes import AnnounceChanges
+from agents.apply_policies import ApplyPolicies
+from agents.command_sender import CommandSender
 from agents.decide_person import DecidePerson
+from agents.decide_rule import DecideRule
+from agents.decide_saga import DecideSaga
 from agents.expire_outcomes import ExpireOutcomes
 from agents.feed_index import FeedIndex
+from agents.feed_saga_index import FeedSagaIndex
+from agents.fire_timers import FireTimers
 from agents.fold_persons import FoldPersons
+from agents.fold_sagas import FoldSagas
+from agents.foreign_counters import ForeignCounters
+from agents.inactivity_schedule import keep_schedule
+from agents.live_position import LivePositions, MarkLivePosition
 from agents.mark_position import MarkPosition
 from agents.park_poison import ParkPoison
+from agents.policy_counters import PolicyCounters
 from agents.project_network import ProjectNetwork
 from agents.project_search import ProjectSearch
 from agents.project_skills import ProjectSkills
@@ -32,6 +46,22 @@ from agents.project_views import ProjectViews
 from agents.quarantine import Quarantine
 from agents.reading import EventLog
 from agents.redrive import Redriver
+from agents.request_analysis import RequestAnalysis
+from agents.rule_book import RuleBook
+from agents.saga_counts import SagaCounts
+from agents.saga_log import SagaLog
+from agents.saga_reading import SagaHistory
+from agents.saga_timeouts import read_timeouts
+from agents.send_effects import SendEffects
+from agents.shipped_policies import register_shipped, shipped_documents
+from agents.sweep_inactivity import SweepInactivity
+from agents.translate_agent import TranslateAgent
+from agents.translate_git import TranslateGit
+from agents.translate_identity import TranslateIdentity
+from agents.translate_location import TranslateLocation
+from agents.translate_organization import TranslateOrganization
+from agents.translating import TranslateNeighbour
+from agents.vetoes import Vetoes
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
 from bridge.egress_route import Installation
@@ -57,6 +87,7 @@ from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
 from queries.index.database import SOURCES, UnfitSqliteError
 from queries.index.feed import IndexFeed
+from queries.linked import LinkedPersons
 from queries.metrics import (
     WorkerMetrics,
     of_dead_letters,
@@ -70,15 +101,34 @@ from queries.metrics import (
 from queries.models import PERSON_MODELS
 from queries.operations import Operations
 from queries.pages import add_pages
+from queries.policy_metrics import of_policies
+from queries.processes import SAGA_SOURCES, Processes
+from queries.saga_census import SagaCensus
+from queries.saga_metrics import of_sagas
 from queries.service import QueryService
 from queries.subscriptions.messages import FOLLOWED
 from queries.tables_of_worker import WorkerTables
-from tables import network, outcomes, persons, quarantine, search, skills, statistics, summary, timeline, views
+from tables import (
+    network,
+    outcomes,
+    persons,
+    policies,
+    quarantine,
+    sagas,
+    search,
+    skills,
+    statistics,
+    summary,
+    timeline,
+    views,
+)
 from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
+from tables.policies import PoliciesTable
 from tables.position import AppliedPositions
 from tables.quarantine import QuarantineTable
+from tables.sagas import SagasTable
 from tables.search import SearchTable
 from tables.skills import SkillsTable
 from tables.statistics import StatisticsTable
@@ -88,6 +138,14 @@ from tables.views import ViewsTable
 
 COMMANDS_PER_CYCLE = 250
 """Bounds how long the first command of a cycle waits for the last one: most emit one to three events, so a cycle fits one atomic batch."""
+
+TRANSLATORS: tuple[type[TranslateNeighbour], ...] = (
+    TranslateIdentity,
+    TranslateOrganization,
+    TranslateLocation,
+    TranslateGit,
+    TranslateAgent,
+)
 
 
 class PersonApp(LaneApp):
@@ -161,11 +219,24 @@ class PersonApp(LaneApp):
         )
         self._trimming: Trimming | None = None
         self._log = EventLog(self.nc)
+        self.rules = RuleBook(self.nc)
+        self._live = LivePositions(self.nc)
+        self._live_sagas = LivePositions(self.nc, "sagas")
+        self.saga_counts = SagaCounts()
+        self._policy_counters = PolicyCounters()
+        self._sender = CommandSender(self.nc)
+        self._foreign_counters = ForeignCounters()
         positions = AppliedPositions()
+        self._saga_positions = AppliedPositions()
         try:
             self.index = IndexFeed(settings.data_dir / "index", positions)
+            self.saga_index = IndexFeed(settings.data_dir / "index-sagas", self._saga_positions, SAGA_SOURCES)
         except UnfitSqliteError as error:
             sys.exit(f"person worker: {error}")
+        self._sagas = SagasTable(self._table(sagas.NAME, sagas.__doc__))
+        self._saga_history = SagaHistory(self.nc)
+        self.processes = Processes(self._sagas, self._saga_positions, self.saga_index, self._saga_history, self.rules)
+        self._saga_census = SagaCensus(self.saga_index, lambda: self.lanes.partitions)
         self.worker_tables = WorkerTables(
             partitions=settings.partitions,
             persons=PersonsTable(self._table(persons.NAME, persons.__doc__), settings.cached_persons),
@@ -177,11 +248,27 @@ class PersonApp(LaneApp):
             timeline=TimelineTable(self._table(timeline.NAME, timeline.__doc__)),
             statistics=StatisticsTable(self._table(statistics.NAME, statistics.__doc__)),
             outcomes=OutcomesTable(self._table(outcomes.NAME, outcomes.__doc__)),
+            policies=PoliciesTable(self._table(policies.NAME, policies.__doc__)),
             quarantine=QuarantineTable(self._table(quarantine.NAME, quarantine.__doc__)),
             positions=positions,
             index=self.index,
+            processes=self.processes,
             log=self._log,
             owned=lambda: self.lanes.partitions,
+        )
+        try:
+            timeouts = read_timeouts(settings.saga_timeouts)
+        except BridgeError as error:
+            sys.exit(f"person worker: {error}")
+        self._saga_log = SagaLog(
+            self.nc,
+            self._sagas,
+            self.worker_tables.persons,
+            self._log,
+            self._saga_history,
+            self._saga_positions,
+            self._letters,
+            timeouts=timeouts,
         )
         self._declare_agents()
         self.queries = QueryService(self.nc, self.worker_tables, app_id=settings.app_id)
@@ -196,6 +283,8 @@ class PersonApp(LaneApp):
             of_routes(self.routes.report),
             of_recovery(lambda: self.tables.recovery.status()),
             of_subscriptions(self.queries.subscriptions),
+            of_policies(self.rules, self._policy_counters),
+            of_sagas(self._saga_census.counted, self.saga_counts),
         ):
             self.metrics.add(source)
         add_pages(self, self.nc, self.worker_tables, self.metrics)
@@ -208,6 +297,7 @@ class PersonApp(LaneApp):
             # One line for the operator instead of the stack of a service tree.
             sys.exit(f"person worker: {error}")
         await self.queries.start()
+        self._saga_census.start()
         await self.routes.start()
         await self._reports.start()
         await super().on_first_start()
@@ -217,8 +307,15 @@ class PersonApp(LaneApp):
         await connect(self.nc, self.settings.nats_url, name=name, on_closed=self._connection_closed)
         for declared in streams.streams(self.settings.partitions, self.settings.replicas):
             await ensure_stream(self.nc, declared)
+        await keep_schedule(self.nc, self.settings.inactivity_sweep, self.settings.partitions)
         await ensure_topics(self.settings.kafka_bootstrap, topics.declared_by(self.settings))
         await self.routes.check()
+        if self.settings.shipped_policies:
+            await register_shipped(self.nc, shipped_documents())
+        await self.rules.start()
+        await self._sender.start()
+        self._live.start()
+        self._live_sagas.start()
         await self.lane_producer.start()
         await self.lane_writer.start()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -227,8 +324,11 @@ class PersonApp(LaneApp):
         """Withdraw the queries and disconnect after routes, lanes and consumer have stopped."""
         await self.routes.stop()
         await super().on_stop()
-        await asyncio.gather(self.queries.stop(), self._reports.stop())
-        await self.index.stop()
+        await asyncio.gather(
+            self.queries.stop(), self._reports.stop(), self.rules.stop(), self._live.stop(), self._live_sagas.stop()
+        )
+        await self._saga_census.stop()
+        await asyncio.gather(self.index.stop(), self.saga_index.stop())
         if self.nc.is_connected:
             # Outcomes that were published last leave before the connection does.
             with contextlib.suppress(NatsError):
@@ -266,11 +366,22 @@ class PersonApp(LaneApp):
             ProjectViews(tables.views, wards, max_row_bytes=max_row_bytes),
             ProjectTimeline(tables.timeline, self._log, wards, max_row_bytes=max_row_bytes),
             ProjectStatistics(tables.statistics, self._log, wards),
-            FeedIndex([table for table in tables.on_events() if table.name in SOURCES], self.index.take),
+            FeedIndex(
+                [table for table in tables.on_events() if table.name in SOURCES and table.name != persons.NAME],
+                tables.persons.table,
+                self.index.take,
+            ),
             # Behind all that may park somebody.
             ParkPoison(tables.quarantine, self._letters),
             # Behind all that write rows, and all that have to know of them before readers do.
             MarkPosition(tables.on_events(), tables.positions),
+            ApplyPolicies(
+                tables.policies, self.rules, self._live, self._log, tables.quarantine, self.nc, self._policy_counters
+            ),
+            AdvanceSagas(self._saga_log, tables.persons, self._live, self.saga_counts),
+            RequestAnalysis(self.nc, self._live),
+            # Behind all that cause effects.
+            MarkLivePosition(self._live),
         ]
         decide_person = DecidePerson(
             tables.outcomes,
@@ -283,6 +394,8 @@ class PersonApp(LaneApp):
             remembered=self.settings.cached_persons,
             # A command may bring a row near its bound; the fold then still has room for what grows without commands.
             max_state_bytes=self.settings.changelog_max_bytes // 4,
+            vetoes=Vetoes(self.rules, self._policy_counters),
+            counters=self._policy_counters,
         )
         redriver = Redriver(
             tables.quarantine,
@@ -297,25 +410,53 @@ class PersonApp(LaneApp):
         )
         command_agents: list[LaneAgent] = [
             decide_person,
+            DecideSaga(tables.outcomes, self._saga_log, self._saga_history, self.nc, self._letters, self.saga_counts),
+            DecideRule(tables.outcomes, self.nc, self._letters, self.ownership),
             ExpireOutcomes(tables.outcomes, keep_s=self.settings.outcomes_keep_s),
+        ]
+        saga_agents: list[LaneAgent] = [
+            FoldSagas(self._sagas, self._saga_log, self._letters),
+            FeedSagaIndex(self._sagas, self.saga_index.take),
+            SendEffects(self.nc, self._live_sagas, self._letters, self.saga_counts),
+        ]
+        timer_agents: list[LaneAgent] = [
+            FireTimers(self._saga_log, self._letters, self.saga_counts),
+            # Behind what sagas wait for: it may take long.
+            SweepInactivity(tables.persons, self.nc),
+        ]
+        foreign_agents: list[LaneAgent] = [
+            translator(
+                self._sender,
+                LinkedPersons(lambda timeout_s: self.queries.asking(timeout_s)),
+                self._letters,
+                self._foreign_counters,
+                partitions=self.settings.partitions,
+            )
+            for translator in TRANSLATORS
         ]
         commands_per_cycle = min(self.settings.lane_max_batch, COMMANDS_PER_CYCLE)
         for topic, agents, max_batch in (
             (topics.EVENTS, event_agents, self.settings.lane_max_batch),
             (topics.COMMANDS, command_agents, commands_per_cycle),
+            (topics.SAGAS, saga_agents, self.settings.lane_max_batch),
+            (topics.TIMERS, timer_agents, self.settings.lane_max_batch),
+            (topics.FOREIGN, foreign_agents, commands_per_cycle),
         ):
             source = self.topic(topic, schema=raw_schema(), partitions=self.settings.partitions, internal=True)
-            # JetStream holds both, so what lanes do may be ahead of Kafka; it is never ahead of JetStream.
-            self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=True)
+            # JetStream holds all of them, so what lanes do may be ahead of Kafka; it is never ahead of JetStream.
+            # Translators wait for decisions, and ingress should not wait with them.
+            self.lanes.declare(topic, agents, max_batch=max_batch, fold_ahead=topic != topics.FOREIGN)
             for agent in agents:
                 register(self, source, agent)
 
     async def _partitions_started(self, partitions: frozenset[int]) -> None:
         for partition in partitions:
             self.worker_tables.load_position(partition)
+            self.processes.load_position(partition)
             self.worker_tables.quarantine.load(partition)
         await self._partitions_stopping(frozenset(range(self.settings.partitions)) - partitions)
         await self.index.own(partitions, self.worker_tables.on_events())
+        await self.saga_index.own(partitions, [self._sagas.table])
         await asyncio.gather(self.queries.own(partitions), self.operations.own(partitions))
         if 0 in partitions:
             self._trimming = self._command_trimming()
@@ -326,8 +467,10 @@ class PersonApp(LaneApp):
         trimming, self._trimming = self._trimming, None
         if trimming is not None:
             await trimming.stop()
+        if partitions:
+            self._sender.interrupt()
         await asyncio.gather(self.routes.disown(), self.queries.disown(partitions), self.operations.disown(partitions))
-        await self.index.disown(partitions)
+        await asyncio.gather(self.index.disown(partitions), self.saga_index.disown(partitions))
 
     def _command_trimming(self) -> Trimming:
         return Trimming(
@@ -355,7 +498,9 @@ class PersonApp(LaneApp):
             routers={
                 routes.ADMIT_COMMAND: command_router(
                     self.nc, self._letters, partitions=settings.partitions, max_bytes=settings.command_max_bytes
-                )
+                ),
+                routes.ADMIT_TIMER: timer_router(settings.partitions),
+                routes.ADMIT_FOREIGN: foreign_router(settings.partitions),
             },
         )
 

@@ -1,4 +1,4 @@
-"""Routes person.commands into Kafka by person; what cannot be routed is answered or dead-lettered, and the lane goes on."""
+"""Routes person.commands into Kafka by person, or by policy; what cannot be routed is answered or dead-lettered, and the lane goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.ingress import Destination, Router
 from bridge.jetstream import Delivery
 from config.streams import COMMANDS
-from domain.commands import command_address
+from domain.command_address import command_address
 from domain.outcomes import Outcome
 from domain.partitions import partition_of
 from domain.refusals import Refused
@@ -25,10 +25,10 @@ def command_router(nc: Client, letters: DeadLetters, *, partitions: int, max_byt
             await refuse(delivery, None, "message", f"at most {max_bytes} bytes")
             return None
         address = command_address(delivery.data)
-        if address.person_id is None:
+        if address.key is None:
             await refuse(delivery, address.command_id, address.field or "message", address.reason or "unusable")
             return None
-        return Destination(partition_of(address.person_id, partitions), address.person_id.encode())
+        return Destination(partition_of(address.key, partitions), address.key.encode())
 
     async def refuse(delivery: Delivery, command_id: str | None, field: str, rule: str) -> None:
         reason = f"{field}: {rule}"

@@ -10,25 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from nats.aio.client import Client
 
+from agents.command_intake import CommandIntake, PendingCommand
 from agents.containment import TRANSIENT
 from agents.fold_persons import FoldPersons
 from agents.folding import newest
 from agents.in_doubt import Doubts, History, are_in_doubt
+from agents.policy_counters import PolicyCounters
+from agents.policy_outcomes import record_refusals
+from agents.publishing import publish_event
 from agents.reading import EventLog, dead_letter
-from agents.replies import REPLY_TO, announce
 from agents.resolving import PersonResolver, UnresolvedError
+from agents.vetoes import Vetoes
 from bridge import headers
 from bridge.append import MAX_BATCH, EntityAppend, EventMessage, append_each
 from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
-from domain.commands import Command, command_address, content_digest, read_command
+from domain.commands import Command, read_command
 from domain.decide import AlreadyRecorded, decide
 from domain.envelope import COMMAND_PREFIX
 from domain.events import Event, write_event
@@ -40,11 +44,10 @@ from domain.subjects import event_subject, person_filter
 from lanes.agent import Batch, LaneAgent
 from lanes.failure import stack_of
 from lanes.ownership import Ownership
-from lanes.record import Record
 from lanes.table import TableView
-from tables import outcomes
-from tables.outcomes import OutcomeRow, OutcomesTable
+from tables.outcomes import OutcomesTable
 from tables.persons import PersonRow, PersonsTable
+from tables.policies import Message
 from tables.quarantine import QuarantineTable
 from tables.recent_persons import RecentPersons
 
@@ -61,21 +64,18 @@ FEW_LINKS = 1000
 
 
 @dataclass
-class Pending:
+class Pending(PendingCommand[Command]):
     """A command of the running cycle and what became of it."""
 
-    record: Record
-    command_id: str
-    digest: str
-    command: Command | None = None
     unresolved: bool = False
     """What it has to know of another person cannot be read."""
     events: Sequence[Event] = ()
-    outcome: Outcome | None = None
     is_stored: bool = False
     """Its events are in the stream, as an earlier try of its cycle has left them."""
     refused_before: Outcome | None = None
     """The refusal of an earlier try, told by what the command met then."""
+    objections: Sequence[Message] = ()
+    """What deny rules said, to be recorded."""
 
 
 @dataclass
@@ -100,6 +100,13 @@ class PersonWork:
     """An append was refused: somebody knew more."""
     history: History | None = None
     """All events of the person, where they had to be read."""
+
+
+class Laws(NamedTuple):
+    """What a decision rests on besides the person."""
+
+    max_state_bytes: int
+    vetoes: Vetoes
 
 
 Decision = tuple[PersonRow, list[Pending]]
@@ -127,6 +134,8 @@ class DecidePerson(LaneAgent):
         *,
         remembered: int,
         max_state_bytes: int,
+        vetoes: Vetoes,
+        counters: PolicyCounters,
     ) -> None:
         self.tables = (table.table,)
         self._table = table
@@ -136,39 +145,21 @@ class DecidePerson(LaneAgent):
         self._letters = letters
         self._quarantine = quarantine
         self._ownership = ownership
-        self._max_state_bytes = max_state_bytes
+        self._laws = Laws(max_state_bytes, vetoes)
+        self._counters = counters
         self._resolver = PersonResolver(log)
         self._appended = RecentPersons(remembered)
         self._doubts = Doubts()
+        self._intake = CommandIntake(self.name, "person", read_command, Pending, table, nc, letters)
 
     async def process(self, batch: Batch) -> None:
         """Decide all commands of the cycle, append their events, stage their outcomes."""
-        view = batch.view(self._table.table)
         self._doubts.begin(batch.partition)
-        cycle = Cycle(batch.partition, view)
-        announce: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
+        intake = await self._intake.take(batch)
+        cycle = Cycle(batch.partition, intake.view, intake.pending)
         work: dict[str, PersonWork] = {}
-        pending = cycle.pending
-        repeated: list[tuple[Record, str, str]] = []
-        for record in batch.records:
-            address = command_address(record.value)
-            if address.command_id is None or address.person_id is None:
-                await dead_letter(self._letters, self.name, record, "undecodable", f"{address.field}: {address.reason}")
-                continue
-            digest = content_digest(record.value)
-            if address.command_id in pending or outcomes.find(view, address.command_id) is not None:
-                repeated.append((record, address.command_id, digest))
-                continue
-            one = Pending(record, address.command_id, digest)
-            pending[one.command_id] = one
-            try:
-                one.command = _read(record)
-            except Refused as refused:
-                one.outcome = Outcome.refused(refused, command_id=one.command_id)
-                continue
-            except headers.NotCarriedError as error:
-                await dead_letter(self._letters, self.name, record, "undecodable", str(error))
-                del pending[one.command_id]
+        for one in intake.pending.values():
+            if one.command is None:
                 continue
             person_id = one.command.person_id
             if self._quarantine.read(batch.partition, FoldPersons.name, person_id).parked is not None:
@@ -180,24 +171,17 @@ class DecidePerson(LaneAgent):
             work[person_id].commands.append(one)
 
         await self._decide_and_append(cycle, list(work.values()))
-
-        decided_ms = int(time.time() * 1000)
-        for one in pending.values():
-            assert one.outcome is not None
-            message = one.outcome.to_bytes()
-            if one.outcome.status != "failed":
-                outcomes.stage(view, one.command_id, OutcomeRow(one.digest, message), decided_ms)
-            announce.append((one.record, one.command_id, message))
-        for record, command_id, digest in repeated:
-            await self._repeat(view, record, command_id, digest, announce)
+        await self._intake.keep(batch, intake)
+        _objections(batch).extend(one for pending in intake.pending.values() for one in pending.objections)
 
     async def committed(self, batch: Batch) -> None:
         """Publish the outcomes: to everybody under the command id, and to the sender's inbox."""
         self._doubts.end(batch.partition, len(batch.records))
-        announcements: list[tuple[Record, str, bytes]] = batch.once("announcements", list)
-        for record, command_id, message in announcements:
-            reply_to = record.headers.get(REPLY_TO, b"").decode(errors="replace")
-            await announce(self._nc, command_id or None, reply_to, message)
+        await self._intake.announce(batch)
+        told = [(one.record, one.message) for one in self._intake.announcements(batch) if one.command_id]
+        await record_refusals(self._nc, told, self._counters)
+        for subject, event_id, data in _objections(batch):
+            await publish_event(self._nc, subject, data, event_id)
 
     def forget(self, partition: int) -> None:
         """Drop what was appended and not folded; the stream tells it again when an append is refused."""
@@ -268,16 +252,16 @@ class DecidePerson(LaneAgent):
             resolved = await self._resolve(work)
             if work.outdated or resolved:
                 await self._prove_ownership(partition)
-            decided = _decide_all(work, self._max_state_bytes)
+            decided = _decide_all(work, self._laws)
             if any(pending.outcome is not None for pending in work.commands):
                 row = await self._reread(partition, work.row)
                 if row is not work.row:
                     work.row = row
                     await self._resolve(work)
                     await self._prove_ownership(partition)
-                    decided = _decide_all(work, self._max_state_bytes)
+                    decided = _decide_all(work, self._laws)
             if await self._resume(cycle, work):
-                decided = _decide_all(work, self._max_state_bytes)
+                decided = _decide_all(work, self._laws)
             for pending in decided[1]:
                 pending.outcome = await self._recorded_outcome(partition, work, pending)
         except TRANSIENT:
@@ -327,7 +311,7 @@ class DecidePerson(LaneAgent):
             if person is None:
                 continue
             try:
-                _decide_one(pending.command, person, self._max_state_bytes)
+                _decide_one(pending, pending.command, person, self._laws)
             except Refused as refused:
                 pending.refused_before = Outcome.refused(
                     refused, command_id=pending.command_id, person_id=person_id, version=person.version
@@ -391,32 +375,16 @@ class DecidePerson(LaneAgent):
         discarded = self._quarantine.read(partition, FoldPersons.name, person_id).discarded
         return await History.read(self._log, person_id, discarded)
 
-    async def _repeat(
-        self,
-        view: TableView,
-        record: Record,
-        command_id: str,
-        digest: str,
-        announce: list[tuple[Record, str, bytes]],
-    ) -> None:
-        first = outcomes.find(view, command_id)
-        if first is None:
-            # The first decision of this cycle failed without an outcome to keep; the sender was told to send again.
-            return
-        if first.digest == digest:
-            announce.append((record, command_id, first.message))
-            return
-        reason = "id: was used before with different content"
-        await dead_letter(self._letters, self.name, record, "undecodable", reason)
-        refused = Refused("invalid_command", reason, field="id", rule="unique")
-        # Only to this sender: under the command id stands the outcome of the first content.
-        announce.append((record, "", Outcome.refused(refused, command_id=command_id).to_bytes()))
-
 
 def _known_decision(result: Decision | BaseException) -> Decision:
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _objections(batch: Batch) -> list[Message]:
+    """What deny rules said in this cycle."""
+    return batch.once("objections", list)
 
 
 def _in_quarantine(pending: Pending, person_id: str) -> Outcome:
@@ -437,12 +405,7 @@ def _unresolved(pending: Pending, person_id: str) -> Outcome:
     )
 
 
-def _read(record: Record) -> Command:
-    subject, _ = headers.source(record.headers)
-    return read_command(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
-
-
-def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list[Pending]]:
+def _decide_all(work: PersonWork, laws: Laws) -> tuple[PersonRow, list[Pending]]:
     """Decide a person's commands one after the other, as many as fit one atomic batch; the others are deferred.
 
     Returns the state behind them and those that were recorded before.
@@ -463,7 +426,7 @@ def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list
             pending.outcome = _unresolved(pending, person.person_id)
             continue
         try:
-            events, after = _decide_one(pending.command, person, max_state_bytes)
+            events, after = _decide_one(pending, pending.command, person, laws)
         except Refused as refused:
             pending.outcome = Outcome.refused(
                 refused, command_id=pending.command_id, person_id=person.person_id, version=person.version
@@ -482,16 +445,20 @@ def _decide_all(work: PersonWork, max_state_bytes: int) -> tuple[PersonRow, list
     return PersonRow(person, work.row.stream_sequence), recorded
 
 
-def _decide_one(command: Command, person: Person, max_state_bytes: int) -> tuple[Sequence[Event], Person]:
-    """The events of a command and the state behind them; a state that no table row could hold is refused."""
+def _decide_one(pending: Pending, command: Command, person: Person, laws: Laws) -> tuple[Sequence[Event], Person]:
+    """The events of a command and the state behind them; what a deny rule forbids and what no table row could hold is refused."""
+    refused, pending.objections = laws.vetoes.on(command, person)
+    if refused is not None:
+        raise refused
     events = decide(command, person)
     if len(events) > MAX_BATCH:
         raise Refused("component_limit", "the decision has more events than can be stored at once", limit=MAX_BATCH)
     for event in events:
         person = apply(person, event)
     # Measured only where a command brings much: a state grows by little more than its commands.
-    if not _is_always_possible(command) and _may_be_large(person) and len(dump_state(person)) > max_state_bytes:
-        raise Refused("component_limit", field="data", rule=f"a person holds at most {max_state_bytes} bytes")
+    if not _is_always_possible(command) and _may_be_large(person) and len(dump_state(person)) > laws.max_state_bytes:
+        rule = f"a person holds at most {laws.max_state_bytes} bytes"
+        raise Refused("component_limit", field="data", rule=rule)
     return events, person
 
 

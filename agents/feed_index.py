@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from agents.reading import decoded
+from agents.fold_persons import folded_persons
+from agents.reading import Arrival, decoded
+from domain.views.changed_by import changes
+from domain.views.links import LINKS_CHANGED_BY
 from lanes.agent import Batch, LaneAgent
 from lanes.table import LaneTable
 
@@ -17,8 +20,10 @@ class FeedIndex(LaneAgent):
 
     name = "feed_index"
 
-    def __init__(self, indexed: Sequence[LaneTable], take: Take) -> None:
+    def __init__(self, indexed: Sequence[LaneTable], linked: LaneTable, take: Take) -> None:
+        """`linked` holds states: of its rows, only those whose links may have changed are handed over."""
         self._indexed = indexed
+        self._linked = linked
         self._take = take
 
     async def process(self, batch: Batch) -> None:
@@ -26,5 +31,17 @@ class FeedIndex(LaneAgent):
 
     async def committed(self, batch: Batch) -> None:
         """Hand the keys over."""
-        changed = {table.name: batch.view(table).staged.keys() for table in self._indexed}
+        changed: dict[str, Iterable[bytes]] = {table.name: batch.view(table).staged.keys() for table in self._indexed}
+        changed[self._linked.name] = list(_with_other_links(batch))
         self._take(batch.partition, changed, decoded(batch).last_stream_sequence)
+
+
+def _with_other_links(batch: Batch) -> Iterator[bytes]:
+    for person_id, folded in folded_persons(batch).items():
+        if any(_may_change_links(step.arrival) for step in folded.steps):
+            yield person_id.encode()
+
+
+def _may_change_links(arrival: Arrival) -> bool:
+    # What was discarded may have been anything, also to those who applied it.
+    return arrival.event is None or arrival.discarded is not None or changes(LINKS_CHANGED_BY, arrival.event.data)

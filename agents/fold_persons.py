@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from agents.containment import is_transient
 from agents.folding import folded
+from agents.portraits import RecentPortraits
 from agents.quarantine import Quarantine, Ward
 from agents.reading import Arrival, EventLog, dead_letter, decoded, marked
 from bridge.dead_letters import DeadLetters
@@ -68,6 +69,7 @@ class FoldPersons(LaneAgent):
         self._log = log
         self._letters = letters
         self._quarantine = quarantine
+        self._portraits = RecentPortraits()
 
     async def process(self, batch: Batch) -> None:
         """Fold each person's events; a person whose event fails keeps the state before it, and is parked from there on."""
@@ -82,16 +84,20 @@ class FoldPersons(LaneAgent):
             fold = await self._fold(ward, before, ward.admit(person_id, arrivals))
             steps = self._stage(view, ward, fold)
             again = _came_before(before, arrivals)
-            touched[person_id] = FoldedPerson(steps[-1].row if steps else before, steps, before, again)
+            after = steps[-1].row if steps else before
+            touched[person_id] = FoldedPerson(after, steps, before, again)
+            self._portraits.begin(batch, before.person, after.person)
 
     async def committed(self, batch: Batch) -> None:
         """Keep the new states decoded."""
         for one in folded_persons(batch).values():
             self._table.remember(batch.partition, one.row)
+        self._portraits.keep(batch)
 
     def forget(self, partition: int) -> None:
         """Drop decoded states."""
         self._table.forget(partition)
+        self._portraits.forget(partition)
 
     async def _fold(self, ward: Ward, row: PersonRow, arrivals: Sequence[Arrival]) -> Fold:
         steps: list[Step] = []

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.fold_persons import FoldedPerson, Step, folded_persons
+from agents.portraits import portrait_in, portraits
 from agents.quarantine import Quarantine, Ward
 from agents.reading import Arrival
-from domain.person import Person
 from domain.views.changed_by import ChangedBy, changes
 from domain.views.model import RenderedModel
 from domain.views.portrait import Portrait, Row
@@ -142,19 +142,6 @@ class RenderingAgent(ModelAgent):
     def render(self, due: Due) -> Row | None:
         """The rendering of the state."""
         return self.model.render(due.portrait)
-
-
-def portraits(batch: Batch) -> dict[str, Portrait]:
-    """The portraits that the models of a cycle share, by person."""
-    return batch.once("portraits", dict)
-
-
-def portrait_in(seen: dict[str, Portrait], person: Person) -> Portrait:
-    """The portrait of a state, made when the first model asks."""
-    portrait = seen.get(person.person_id)
-    if portrait is None or portrait.person is not person:
-        portrait = seen[person.person_id] = Portrait(person)
-    return portrait
 
 
 def _due(view: TableView, portrait: Portrait, steps: Sequence[Step], last: int) -> Due:

@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "stack") as running:
-        team = start_team(running.endpoints, 2, Path(folder))
+        team = start_team(running.endpoints, 2, Path(folder), {"PERSON_SHIPPED_POLICIES": "false"})
         try:
             figures = uvloop.run(measured(running.endpoints.nats_url, arguments))
         finally:

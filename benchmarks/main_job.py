@@ -65,7 +65,12 @@ def _worker(kind: type[W], servers: Endpoints, folder: Path, app_id: str) -> W:
         kafka_bootstrap=servers.kafka_bootstrap,
         data=folder / app_id,
         logs=folder / "logs",
-        settings={"PERSON_PARTITIONS": str(PARTITIONS), "PERSON_APP_ID": app_id},
+        settings={
+            "PERSON_PARTITIONS": str(PARTITIONS),
+            "PERSON_APP_ID": app_id,
+            # What policies send would come between the events of a run.
+            "PERSON_SHIPPED_POLICIES": "false",
+        },
     )
 
 

@@ -1,19 +1,24 @@
 """One ingress route in one worker: its consumers, its lanes while this worker owns their partitions, and its dead letters.
 
+An optional route whose stream does not exist waits for it: everything else goes on, and it begins as soon as the stream is there.
+
 Who carries: a route with one consumer per partition is carried by the owner of each, a route with one consumer by the owner of one
 partition, which its name chooses unless the route does. An owner that does not know yet that it lost the partition only causes resets."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.egress_route import Installation
-from bridge.errors import StreamMismatchError, UnmappableError
+from bridge.errors import BridgeError, StreamMismatchError, UnmappableError
 from bridge.header_mapping import IngressHeaders
 from bridge.ingress import IngressLane, KafkaWriter, Router, stop_all
 from bridge.jetstream import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, Delivery, JetStreamError, api
@@ -21,7 +26,11 @@ from bridge.routes import PARTITION, IngressRoute, Route
 from bridge.routing import hashed, router_of
 from bridge.streams import ensure_consumer
 
+logger = logging.getLogger(__name__)
+
 SECOND_NS = 1_000_000_000
+LOOK_AGAIN_S = 2.0
+"""How often an optional route looks for its stream."""
 
 
 def owner_of(route: IngressRoute, partitions: int) -> int:
@@ -73,10 +82,25 @@ class RunningIngress:
         self._write = write
         self._router = router or router_of(route, topic_partitions)
         self.lanes: dict[int | None, IngressLane] = {}
+        self._is_there = False
+        self._waiting: asyncio.Task[None] | None = None
+
+    @property
+    def waits_for_stream(self) -> bool:
+        """Whether this worker would carry the route if its stream were there."""
+        return self._waiting is not None and not self._is_there
 
     async def check(self) -> None:
-        """Create missing consumers; raise StreamMismatchError when the stream is missing or a consumer is another."""
-        await check_source(self._nc, self.route)
+        """Create missing consumers; raise StreamMismatchError when the stream is missing or a consumer is another.
+
+        The stream of an optional route may be missing.
+        """
+        if not self.route.optional:
+            await check_source(self._nc, self.route)
+        elif not await source_exists(self._nc, self.route):
+            logger.info("route %s waits until stream %s exists", self.route.name, self.route.source.stream)
+            return
+        self._is_there = True
         for declared in consumers_of(self.route, self._installation.partitions):
             await ensure_consumer(self._nc, self.route.source.stream, declared)
 
@@ -86,14 +110,36 @@ class RunningIngress:
             numbers: set[int | None] = set(partitions)
         else:
             numbers = {None} if owner_of(self.route, self._installation.partitions) in partitions else set()
-        for number in numbers - self.lanes.keys():
-            self.lanes[number] = self._lane(number)
-            self.lanes[number].start()
+        if self._is_there:
+            self._begin(numbers)
+        elif numbers and self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_task(self._begin_later(numbers))
 
     async def disown(self) -> None:
         """Stop carrying; what Kafka has is acknowledged."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait({waiting})
         lanes, self.lanes = self.lanes, {}
         await stop_all(lanes.values())
+
+    async def _begin_later(self, numbers: set[int | None]) -> None:
+        while True:
+            try:
+                self._is_there = await source_exists(self._nc, self.route)
+            except (BridgeError, NatsError, TimeoutError, OSError) as error:
+                logger.debug("route %s could not look for its stream: %s", self.route.name, type(error).__name__)
+            if self._is_there:
+                break
+            await asyncio.sleep(LOOK_AGAIN_S)
+        logger.info("route %s begins: stream %s exists", self.route.name, self.route.source.stream)
+        self._begin(numbers)
+
+    def _begin(self, numbers: set[int | None]) -> None:
+        for number in numbers - self.lanes.keys():
+            self.lanes[number] = self._lane(number)
+            self.lanes[number].start()
 
     def _lane(self, partition: int | None) -> IngressLane:
         stream, declared = self.route.source.stream, _consumer(self.route, partition)
@@ -127,20 +173,27 @@ class RunningIngress:
 
 async def check_source(nc: Client, route: IngressRoute) -> None:
     """Raise StreamMismatchError when the stream of a route is missing."""
+    if not await source_exists(nc, route):
+        raise StreamMismatchError(f'route "{route.name}": stream {route.source.stream} does not exist')
+
+
+async def source_exists(nc: Client, route: IngressRoute) -> bool:
+    """Whether the stream of a route is there."""
     try:
         await api(nc, f"STREAM.INFO.{route.source.stream}")
     except JetStreamError as error:
         if error.code != STREAM_NOT_FOUND:
             raise
-        raise StreamMismatchError(f'route "{route.name}": stream {route.source.stream} does not exist') from error
+        return False
+    return True
 
 
 async def waiting_of(nc: Client, stream: str, consumer: str) -> int:
-    """Messages of a consumer that are not acknowledged; 0 while it does not exist."""
+    """Messages of a consumer that are not acknowledged; 0 while it, or its stream, does not exist."""
     try:
         info: Mapping[str, Any] = await api(nc, f"CONSUMER.INFO.{stream}.{consumer}")
     except JetStreamError as error:
-        if error.code != CONSUMER_NOT_FOUND:
+        if error.code not in (CONSUMER_NOT_FOUND, STREAM_NOT_FOUND):
             raise
         return 0
     return int(info["num_pending"]) + int(info["num_ack_pending"])

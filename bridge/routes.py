@@ -182,6 +182,7 @@ class IngressRoute(Model):
     loop_guard: LoopGuard = "origin"
     max_hops: int = Field(8, ge=1)
     owner: int | None = Field(None, ge=0)
+    optional: bool = False
     bounds: Bounds = Field(default_factory=Bounds)
 
     @model_validator(mode="after")

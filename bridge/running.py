@@ -97,7 +97,8 @@ async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Rout
         try:
             await topic_partitions(bootstrap_servers, [route])
             if isinstance(route, IngressRoute):
-                await check_source(nc, route)
+                if not route.optional:
+                    await check_source(nc, route)
             else:
                 await limits_of_target(nc, route)
         except (BridgeError, KafkaError, NatsError, OSError) as error:
@@ -142,6 +143,7 @@ def _ingress_report(running: RunningIngress) -> dict[str, Any]:
         "looped": sum(lane.looped for lane in lanes.values()),
         "rate": sum(lane.rate.per_second() for lane in lanes.values()),
         "last_error": next((lane.last_error for lane in lanes.values() if lane.last_error), None),
+        "waits_for_stream": running.waits_for_stream,
     }
 
 

@@ -84,4 +84,15 @@ class Settings(BaseSettings):
     changelog_max_bytes: int = Field(
         8 << 20, ge=1 << 20, description="Largest record of a topic; bounds the state of one person."
     )
+    saga_timeouts: str = Field(
+        "",
+        description="Other time limits of saga steps in seconds: `<saga>/<step>=<seconds>`, of an undo `<saga>/<step>/undo=<seconds>`, separated by commas.",
+    )
+    inactivity_sweep: str = Field(
+        "0 0 3 * * *",
+        description="When persons of whom nothing was heard for long are looked for: a schedule of JetStream in UTC, cron with seconds or `@every 24h`; empty: never.",
+    )
+    shipped_policies: bool = Field(
+        True, description="Whether a starting worker registers and activates the policies that come with the product."
+    )
     log_level: str = Field("INFO", description="Level of the worker's log.")

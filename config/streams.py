@@ -7,8 +7,20 @@ from typing import Any
 EVENTS = "PERSON_EVENTS"
 COMMANDS = "PERSON_COMMANDS"
 DEAD_LETTERS = "PERSON_DLQ"
+SAGAS = "PERSON_SAGAS"
+TIMERS = "PERSON_TIMERS"
+RULES = "PERSON_RULES"
+DECISIONS = "PERSON_DECISIONS"
+OUTBOUND = "PERSON_OUTBOUND"
+POSITIONS = "PERSON_POSITIONS"
+
+NEIGHBOURS = ("identity", "organization", "location", "git", "agent")
+"""Domains that get commands from `PERSON_OUTBOUND`; each keeps its events in a stream of its own."""
 
 SECOND_NS = 1_000_000_000
+DAY_NS = 86400 * SECOND_NS
+DUPLICATE_WINDOW_NS = 120 * SECOND_NS
+RULE_EVENTS = ("registered", "shadowed", "activated", "suspended", "retired")
 
 
 def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
@@ -25,7 +37,7 @@ def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
             "allow_atomic": True,
             "allow_direct": True,
             "deny_purge": True,
-            "duplicate_window": 120 * SECOND_NS,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
             "subject_transform": {
                 "src": "person.events.*.*.*",
                 "dest": f"person.events.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{partition({partitions},3)}}}}.{{{{wildcard(3)}}}}",
@@ -45,15 +57,114 @@ def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
             "max_msgs": -1,
             "max_bytes": -1,
             "allow_direct": True,
-            "duplicate_window": 120 * SECOND_NS,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
         },
         {
             **common,
             "name": DEAD_LETTERS,
             "subjects": ["person.dlq.>"],
-            "max_age": 30 * 86400 * SECOND_NS,
+            "max_age": 30 * DAY_NS,
             "max_msgs": -1,
             "max_bytes": -1,
             "allow_direct": True,
         },
+        {
+            **common,
+            "name": SAGAS,
+            "subjects": ["person.sagas.*.*.*.*"],
+            "max_age": 0,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "allow_atomic": True,
+            "allow_direct": True,
+            "deny_purge": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+            "subject_transform": {
+                "src": "person.sagas.*.*.*.*",
+                "dest": f"person.sagas.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{partition({partitions},3)}}}}.{{{{wildcard(3)}}}}.{{{{wildcard(4)}}}}",
+            },
+        },
+        {
+            **common,
+            "name": TIMERS,
+            "subjects": ["person.timers.>"],
+            # The server keeps schedules in no other way; without limits of the whole stream it drops nothing either.
+            "discard": "old",
+            "max_age": 0,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            # A schedule replaces the one before; of what has become due under one subject, only the last can matter.
+            "max_msgs_per_subject": 1,
+            "allow_msg_schedules": True,
+            "allow_msg_ttl": True,
+            "allow_direct": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        },
+        {
+            **common,
+            "name": RULES,
+            "subjects": [f"person.rules.{event}.*" for event in RULE_EVENTS],
+            "max_age": 0,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "allow_atomic": True,
+            "allow_direct": True,
+            "deny_purge": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        },
+        {
+            **common,
+            "name": DECISIONS,
+            "subjects": ["person.rules.decided.*"],
+            "max_age": 90 * DAY_NS,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "allow_direct": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        },
+        {
+            **common,
+            "name": POSITIONS,
+            "subjects": ["person.positions.*.*"],
+            "max_age": 0,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            # A position replaces the one before.
+            "max_msgs_per_subject": 1,
+            "allow_direct": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        },
+        {
+            **common,
+            "name": OUTBOUND,
+            "subjects": [f"{domain}.commands.>" for domain in NEIGHBOURS],
+            "max_age": 30 * DAY_NS,
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "allow_direct": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        },
+    ]
+
+
+def neighbour_stream(domain: str) -> str:
+    """The stream in which a neighbouring domain keeps its events. It belongs to that domain: a worker never creates it."""
+    return f"{domain.upper()}_EVENTS"
+
+
+def neighbour_streams(replicas: int) -> list[dict[str, Any]]:
+    """What the embedded stack declares in the place of the neighbours."""
+    return [
+        {
+            "name": neighbour_stream(domain),
+            "subjects": [f"{domain}.events.>"],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "old",
+            "max_age": 30 * DAY_NS,
+            "num_replicas": replicas,
+            "allow_direct": True,
+            "duplicate_window": DUPLICATE_WINDOW_NS,
+        }
+        for domain in NEIGHBOURS
     ]

@@ -8,11 +8,16 @@ from config.settings import Settings
 
 COMMANDS = "person.commands"
 EVENTS = "person.events"
+FOREIGN = "person.foreign"
+SAGAS = "person.sagas"
+TIMERS = "person.timers"
 TABLES = (
     "network",
     "outcomes",
     "persons",
+    "policies",
     "quarantine",
+    "sagas",
     "search",
     "skills",
     "statistics",
@@ -22,6 +27,7 @@ TABLES = (
 )
 HOUR_MS = 3_600_000
 WEEK_MS = 7 * 24 * HOUR_MS
+MONTH_MS = 30 * 24 * HOUR_MS
 ANY_TIME = str((1 << 63) - 1)
 """Records of lane topics have JetStream's time, which may be ahead of the broker's."""
 
@@ -86,5 +92,32 @@ def declared_by(settings: Settings) -> list[Topic]:
                 "retention.bytes": "-1",
                 "message.timestamp.after.max.ms": ANY_TIME,
             },
+        ),
+        Topic(
+            SAGAS,
+            partitions,
+            replicas,
+            {
+                **shared,
+                "cleanup.policy": "delete",
+                "retention.ms": "-1",
+                "retention.bytes": "-1",
+                "message.timestamp.after.max.ms": ANY_TIME,
+            },
+        ),
+        *(
+            Topic(
+                name,
+                partitions,
+                replicas,
+                # Each is read once; JetStream holds what a lane has not taken.
+                {
+                    **shared,
+                    "cleanup.policy": "delete",
+                    "retention.ms": str(MONTH_MS),
+                    "message.timestamp.after.max.ms": ANY_TIME,
+                },
+            )
+            for name in (TIMERS, FOREIGN)
         ),
     ]

@@ -56,6 +56,8 @@ def _check_erasure(command: Command, person: Person) -> None:
     if not person.exists and not isinstance(command.data, CreatePerson):
         raise Refused("person_not_found")
     if person.is_erased:
+        if command.name == "ConfirmErasure" and person.absorbed:
+            raise Refused("person_erased", absorbed=[*sorted(person.absorbed)])
         raise Refused("person_erased")
     if person.erasure is not None and command.name not in PASS_PENDING_ERASURE:
         raise Refused("erasure_pending")

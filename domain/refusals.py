@@ -62,6 +62,7 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "policy_not_found": "unknown policy or version",
         "policy_transition": "the status of the rule forbids it",
         "policy_protected": "the policy may not be suspended or retired",
+        "denied_by_policy": "a deny rule of the installation forbids the command",
     }
 )
 

@@ -24,10 +24,10 @@ from aiokafka.errors import (
     UnknownProducerId,
     for_code,
 )
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from lanes.epoch import ProducerEpoch, next_epoch
+from lanes.produce_request import ProducedBatch, ProduceRequest
 from lanes.producer import OutgoingBatch
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ REPLICAS_TIMEOUT_MS = 5_000
 FIRST_BACKOFF_S = 0.05
 LAST_BACKOFF_S = 1.0
 SEQUENCES = 1 << 31
-ALL_IN_SYNC_REPLICAS = -1
+NO_HEADERS: list[tuple[str, bytes]] = []
 
 _NO_LONGER_OURS = (
     DuplicateSequenceNumber,
@@ -207,7 +207,7 @@ class FencedProducer:
         count = 0
         for key, value, timestamp_ms, headers in batch.records[begin:] if begin else batch.records:
             # A full builder refuses; an empty one takes one record, whatever its size.
-            if append(count, timestamp_ms, key, value, list(headers)) is None:
+            if append(count, timestamp_ms, key, value, list(headers) if headers else NO_HEADERS) is None:
                 break
             count += 1
         return _Chunk(TopicPartition(batch.topic, batch.partition), claim, bytes(builder.build()), count, sequence)
@@ -255,10 +255,9 @@ class FencedProducer:
     async def _send(self, node: int, chunks: Sequence[_Chunk]) -> None:
         if not chunks:
             return
-        by_topic: dict[str, list[tuple[int, bytes]]] = {}
-        for chunk in chunks:
-            by_topic.setdefault(chunk.at.topic, []).append((chunk.at.partition, chunk.data))
-        request = ProduceRequest(None, ALL_IN_SYNC_REPLICAS, REPLICAS_TIMEOUT_MS, list(by_topic.items()))
+        request = ProduceRequest(
+            (ProducedBatch(chunk.at.topic, chunk.at.partition, chunk.data) for chunk in chunks), REPLICAS_TIMEOUT_MS
+        )
         try:
             answer = await self._connected().send(node, request)
         except Exception as error:
@@ -266,9 +265,8 @@ class FencedProducer:
             self._repeat(chunks, type(error).__name__)
             return
         unanswered = {chunk.at: chunk for chunk in chunks}
-        for topic, partitions in answer.topics:
-            for partition, code, offset, *_ in partitions:
-                self._answered(unanswered.pop(TopicPartition(topic, partition)), code, offset)
+        for topic, partition, code, offset in answer.produced:
+            self._answered(unanswered.pop(TopicPartition(topic, partition)), code, offset)
         if unanswered:
             self._repeat(list(unanswered.values()), "no answer for it")
 

@@ -284,7 +284,9 @@ class Lane:
                 await asyncio.sleep(0)
         source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
         offsets = await group_commit(self._producer, self.partition, batch.views(), source=source)
-        await self._tell(batch)
+        if not await self._tell(batch):
+            _hand_out(offsets, carried)
+            return
         if records:
             self.committable = records[-1].offset + 1
         if offsets:
@@ -298,8 +300,11 @@ class Lane:
         self.records_done += len(everything)
         self.busy_seconds += time.perf_counter() - started
 
-    async def _tell(self, batch: Batch) -> None:
-        """Let the agents announce what is durable; the cycle is not repeated for it, because its records are in the log already."""
+    async def _tell(self, batch: Batch) -> bool:
+        """Let the agents announce what is durable; the cycle is not repeated for it, because its records are in the log already.
+
+        False when the lane stops before all is announced: the cycle does not become committable, so that the next owner announces it.
+        """
         backoff = FIRST_BACKOFF_S
         for agent in self._agents:
             while True:
@@ -308,7 +313,7 @@ class Lane:
                     break
                 except Exception as error:
                     if self._stopping:
-                        return
+                        return False
                     logger.error(
                         "lane %s[%s]: %s could not announce: %s",
                         self.topic,
@@ -318,6 +323,7 @@ class Lane:
                     )
                     await asyncio.sleep(backoff)
                     backoff = min(2 * backoff, LAST_BACKOFF_S)
+        return True
 
     def _settle(self, offsets: list[int], carried: list[Carried]) -> None:
         """Move past carried records if they continue the lane; else the fetch brings what lies between, and them again."""
@@ -328,10 +334,15 @@ class Lane:
                 self.committable = self._next_offset
         elif offsets[-1] >= self._next_offset:
             self._level = False
-        for one in carried:
-            told, offsets = offsets[: len(one.records)], offsets[len(one.records) :]
-            if not one.offsets.done():
-                one.offsets.set_result(told)
+        _hand_out(offsets, carried)
+
+
+def _hand_out(offsets: list[int], carried: list[Carried]) -> None:
+    """Tell those who wait for carried records where these are in the log."""
+    for one in carried:
+        told, offsets = offsets[: len(one.records)], offsets[len(one.records) :]
+        if not one.offsets.done():
+            one.offsets.set_result(told)
 
 
 def _bytes_of(records: Sequence[Record]) -> int:

@@ -82,6 +82,8 @@ class LaneTable:
 class TableView:
     """What one lane cycle sees of a table: committed rows overlaid with the rows staged by this cycle."""
 
+    __slots__ = ("_read", "_staged", "partition", "table")
+
     def __init__(self, table: LaneTable, partition: int) -> None:
         self.table = table
         self.partition = partition

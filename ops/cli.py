@@ -21,7 +21,8 @@ from config.settings import Settings
 from config.version import VERSION
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
-from domain.ids import is_person_id
+from domain.ids import is_person_id, is_policy_id
+from domain.process_commands import PROCESS_COMMANDS, RULE_COMMANDS
 from domain.values.person_name import PersonName
 from ops import output
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
@@ -29,12 +30,18 @@ from ops.contracts.verb import contracts
 from ops.dlq import dlq_group
 from ops.installation import settings
 from ops.listing import listing
+from ops.neighbours import neighbours_verb
+from ops.policies.verbs import policies_group
 from ops.query import query_verb
+from ops.sagas import sagas_group
+from ops.sweep import sweep_verb
 from ops.watch import watch_verb
 
 T = TypeVar("T")
 
 CREATE = "person.commands.create"
+START_SAGA = "person.commands.saga.start"
+ALL_COMMANDS = {**COMMANDS, **PROCESS_COMMANDS}
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
@@ -71,7 +78,8 @@ def main() -> None:
 )
 @click.option("--nats-port", type=click.IntRange(1, 65535), help="Port of NATS; a free one if left out.")
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of Kafka; a free one if left out.")
-def up(nodes: str, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> None:
+@click.option("--neighbours", is_flag=True, help="Run simulated neighbouring domains too, so that sagas get answers.")
+def up(nodes: str, workers: int, data: Path, nats_port: int | None, kafka_port: int | None, neighbours: bool) -> None:
     """Run real NATS and Kafka servers and the workers in the foreground.
 
     Addresses and process ids are written to build/stack.json, where the other verbs find them. A second start on the
@@ -85,7 +93,16 @@ def up(nodes: str, workers: int, data: Path, nats_port: int | None, kafka_port: 
     """
     from ops.up import run  # the servers' packages are optional where the verb is not used
 
-    raise SystemExit(run(nodes=int(nodes), workers=workers, data=data, nats_port=nats_port, kafka_port=kafka_port))
+    raise SystemExit(
+        run(
+            nodes=int(nodes),
+            workers=workers,
+            data=data,
+            nats_port=nats_port,
+            kafka_port=kafka_port,
+            neighbours=neighbours,
+        )
+    )
 
 
 @main.command()
@@ -105,9 +122,10 @@ def worker(data: Path | None, port: int | None) -> None:
     raise SystemExit(run(_settings(False), data=data, port=port))
 
 
-@main.command(cls=listing("Commands", lambda: (name.removeprefix("person.commands.") for name in COMMANDS)))
+@main.command(cls=listing("Commands", lambda: (name.removeprefix("person.commands.") for name in ALL_COMMANDS)))
 @click.argument("command")
 @click.option("--person", "person_id", help="Person id; CreatePerson makes one when it is left out.")
+@click.option("--target", help="Saga id or policy id, for commands on one; --person is then the person of the saga.")
 @click.option("--data", default="{}", help="The command's data as JSON.")
 @click.option("--name", help="Shorthand for data.name: the text is taken apart into given and family names.")
 @click.option("--reason", help="Shorthand for data.reason.")
@@ -122,6 +140,7 @@ def worker(data: Path | None, port: int | None) -> None:
 def send(
     command: str,
     person_id: str | None,
+    target: str | None,
     data: str,
     name: str | None,
     reason: str | None,
@@ -134,8 +153,8 @@ def send(
 ) -> None:
     """Send COMMAND and print its outcome. Exit code 1 when it was refused.
 
-    COMMAND is one of the list below, with or without person.commands. in front. Every one but create needs --person.
-    docs/reference/commands.md has the fields and an example of each.
+    COMMAND is one of the list below, with or without person.commands. in front. Every one but create needs --person, those on sagas
+    (but saga.start) and policies need --target. docs/reference/commands.md has the fields and an example of each.
 
     \b
     Examples:
@@ -151,7 +170,7 @@ def send(
     if not isinstance(body, dict):
         output.fail(output.EXIT_USAGE, "--data must be a JSON object", as_json=as_json)
     full = command if command.startswith("person.commands.") else f"person.commands.{command}"
-    fault = _usage_fault(full, person_id, command_id)
+    fault = _usage_fault(full, person_id, target, command_id)
     for option, given in (("name", name), ("reason", reason)):
         if given is not None and option in body:
             fault = f"--{option} and {option} in --data are given; use one"
@@ -169,7 +188,9 @@ def send(
         body["reason"] = reason
     if full == CREATE:
         body.setdefault("source", "cli")
-    message = CommandMessage(full, body, person_id, actor=actor, id=command_id, expected_version=expected_version)
+    message = CommandMessage(
+        full, body, person_id, actor=actor, id=command_id, expected_version=expected_version, target=target
+    )
 
     async def run(client: PersonClient) -> dict[str, Any]:
         if wait:
@@ -185,7 +206,7 @@ def send(
     else:
         output.text.print(_outcome_text(outcome), markup=False)
         if outcome.get("code") == "invalid_command":
-            anchor = COMMANDS[full].name.lower()
+            anchor = ALL_COMMANDS[full].name.lower()
             output.text.print(f"fields and an example: docs/reference/commands.md#{anchor}", markup=False)
     raise SystemExit(output.EXIT_OK if good else output.EXIT_FAILURE)
 
@@ -440,13 +461,18 @@ def routes(check: bool, as_json: bool) -> None:
         output.text.print("\n".join(table(entries)) if not check else "the routes are in order", markup=False)
 
 
-def _usage_fault(command: str, person_id: str | None, command_id: str | None) -> str | None:
+def _usage_fault(command: str, person_id: str | None, target: str | None, command_id: str | None) -> str | None:
     """What a user mistyped, in the words of the options; the rest is for the domain to refuse."""
-    if command not in COMMANDS:
-        names = ", ".join(sorted(name.removeprefix("person.commands.") for name in COMMANDS))
+    if command not in ALL_COMMANDS:
+        names = ", ".join(sorted(name.removeprefix("person.commands.") for name in ALL_COMMANDS))
         return f"there is no command {command.removeprefix('person.commands.')!r}; there are: {names}"
-    if person_id is None and command != CREATE:
+    is_rule = command in RULE_COMMANDS
+    if person_id is None and command != CREATE and not is_rule:
         return "--person is missing: every command but create is for a person that exists"
+    if (target is not None) != (command in PROCESS_COMMANDS and command != START_SAGA):
+        return "--target is for commands on a saga or a policy, and they need it; saga.start names none"
+    if target is not None and not (is_policy_id(target) if is_rule else is_person_id(target)):
+        return f"--target must be {'the name of a policy' if is_rule else 'the UUID of a saga'}"
     for option, given in (("--person", person_id), ("--id", command_id)):
         if given is not None and not is_person_id(given):
             return f"{option} must be a UUID in lower case with hyphens, neither nil nor max"
@@ -486,8 +512,11 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
 
 def _outcome_text(outcome: dict[str, Any]) -> str:
     lines = [f"{outcome['status']}  command {outcome.get('command_id', 'without a usable id')}"]
+    version = f"  version {outcome.get('version')}"
     if outcome.get("person_id"):
-        lines.append(f"person    {outcome['person_id']}  version {outcome.get('version')}")
+        lines.append(f"person    {outcome['person_id']}{'' if outcome.get('target') else version}")
+    if outcome.get("target"):
+        lines.append(f"target    {outcome['target']}{version}")
     lines += [f"event     {event['sequence']:>4}  {event['type']}" for event in outcome.get("events", ())]
     if outcome.get("position"):
         position = outcome["position"]
@@ -500,8 +529,12 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
 
 
 main.add_command(dlq_group(_with_client, _settings))
+main.add_command(policies_group(_with_client))
 main.add_command(query_verb(_with_client, _settings))
+main.add_command(sagas_group(_with_client))
 main.add_command(watch_verb(_settings))
+main.add_command(neighbours_verb(_settings))
+main.add_command(sweep_verb(_with_client, _settings))
 main.add_command(contracts)
 
 

@@ -32,7 +32,7 @@ class ClientError(Exception):
     """The system could not be asked; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class QueryFailed(Exception):  # noqa: N818  # an answer, not a defect
     """A query was answered with an error."""
 
@@ -43,7 +43,10 @@ class QueryFailed(Exception):  # noqa: N818  # an answer, not a defect
 
 @dataclass(frozen=True)
 class CommandMessage:
-    """A command as it is sent; `subject` is left out for a person that CreatePerson names itself."""
+    """A command as it is sent; `subject` is left out for a person that CreatePerson names itself.
+
+    `target` is the saga or the policy of a command on one; `person_id` is then the person of the saga.
+    """
 
     type: str
     data: Mapping[str, Any]
@@ -53,6 +56,7 @@ class CommandMessage:
     source: str = "/clients/person-cli"
     expected_version: int | None = None
     time: str | None = None
+    target: str | None = None
 
     def with_id(self) -> CommandMessage:
         """The same command with its id and time fixed, so that it can be sent again."""
@@ -77,7 +81,11 @@ class CommandMessage:
             "actor": self.actor,
             "data": dict(self.data),
         }
-        if self.person_id is not None:
+        if self.target is not None:
+            body["subject"] = self.target
+            if self.person_id is not None:
+                body["partitionkey"] = self.person_id
+        elif self.person_id is not None:
             body["subject"] = self.person_id
         if self.expected_version is not None:
             body["expectedversion"] = self.expected_version

@@ -1,7 +1,8 @@
 """`make demo`: the main job on real servers, from real input to a report, with one worker killed in the middle.
 
-It imports the authors of this repository and the cards in examples/, runs lifecycle commands, kills a worker with SIGKILL while
-commands flow, asks queries, compares every table with an independent fold of JetStream and writes build/demo.json."""
+It imports the authors of this repository and the cards in examples/, runs lifecycle commands and sagas through simulated neighbours, kills a
+worker with SIGKILL while both are under way, asks queries, compares every table with an independent fold of JetStream and writes
+build/demo.json."""
 
 from __future__ import annotations
 
@@ -14,8 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from config.neighbours import FAULTS
 from local.errors import StackError
-from ops import output
+from local.neighbours.process import Neighbours
+from ops import demo_sagas, output
 from ops.client import ClientError, CommandMessage, PersonClient
 from ops.importing.plan import ImportSourceError
 from ops.importing.report import ImportReport
@@ -43,7 +46,8 @@ def main() -> int:
         with servers(DATA / "stack", progress=_say) as running:
             try:
                 team = start_team(running, 2, DATA)
-                report = asyncio.run(_tour(running.nats_url, team))
+                with Neighbours(running.nats_url, log=DATA / "logs" / "neighbours.log", config=FAULTS):
+                    report = asyncio.run(_tour(running.nats_url, team))
             finally:
                 stop_team(team)
     except (StackError, WorkerError, ClientError, ImportSourceError) as error:
@@ -55,7 +59,8 @@ def main() -> int:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     _print(report)
-    return output.EXIT_OK if report["lost"] == 0 and report["duplicated"] == 0 else output.EXIT_FAILURE
+    good = report["lost"] == 0 and report["duplicated"] == 0 and report["processes"]["as_expected"]
+    return output.EXIT_OK if good else output.EXIT_FAILURE
 
 
 async def _tour(nats_url: str, team: list[Worker]) -> dict[str, Any]:
@@ -70,12 +75,14 @@ async def _tour(nats_url: str, team: list[Worker]) -> dict[str, Any]:
     person_ids = [person_id for report in imported.values() for person_id in report.person_ids]
     async with PersonClient(nats_url) as client:
         latencies = await _measure(client, person_ids)
-        _say(f"sending {LIFECYCLE_COMMANDS} lifecycle commands; {team[0].name} is killed on the way")
-        lifecycle = await _lifecycle_with_kill(client, person_ids, team)
+        _say(f"sending {LIFECYCLE_COMMANDS} lifecycle commands and onboarding {demo_sagas.ONBOARDINGS} persons")
+        processes, lifecycle = await asyncio.gather(
+            demo_sagas.play(client), _lifecycle_with_kill(client, person_ids, team)
+        )
         answers = await _ask(client, person_ids)
         _say("comparing every table with an independent fold of JetStream")
         checked = await verify(client)
-    return _report(imported, latencies, lifecycle, answers, checked)
+    return _report(imported, latencies, lifecycle, processes, answers, checked)
 
 
 async def _measure(client: PersonClient, person_ids: list[str]) -> list[float]:
@@ -154,6 +161,7 @@ def _report(
     imported: dict[str, ImportReport],
     latencies: list[float],
     lifecycle: dict[str, Any],
+    processes: dict[str, Any],
     answers: list[dict[str, Any]],
     checked: Verification,
 ) -> dict[str, Any]:
@@ -167,6 +175,7 @@ def _report(
             "samples": len(latencies),
         },
         "lifecycle": lifecycle,
+        "processes": processes,
         "killed": lifecycle["killed"],
         "lost": checked.lost + lifecycle["commands"] - lifecycle["accepted"],
         "duplicated": checked.duplicated,
@@ -187,6 +196,10 @@ def _print(report: dict[str, Any]) -> None:
         f"latency     command to visible p50 {latency['p50']} ms, p95 {latency['p95']} ms (one at a time)",
         f"killed      {report['killed']} with SIGKILL; taken over after {report['lifecycle']['takeover_seconds']} s",
     ]
+    processes = report["processes"]
+    ended = ", ".join(f"{count} {name}" for name, count in processes["sagas"].items())
+    fired = ", ".join(f"{name} {count}" for name, count in processes["policies"].items())
+    lines += [f"sagas       {ended}; within {processes['seconds']} s", f"policies    fired: {fired or 'none'}"]
     for answer in report["answers"]:
         lines.append(f"asked       {answer['display_name']}: {answer['status']}, {answer['events']} events")
     lines += [

@@ -58,7 +58,9 @@ def table(entries: list[dict[str, Any]]) -> list[str]:
             f"{entry['source']} -> {entry['target']}"
         )
         lines += [f"  {owner['worker']}: {', '.join(owner['carries'])}" for owner in entry["owners"]]
-        if not entry["owners"]:
+        if entry["waits_for_stream"]:
+            lines.append("  waits until its stream exists")
+        elif not entry["owners"]:
             lines.append("  no worker carries it now")
         if entry["last_error"]:
             lines.append(f"  last error: {entry['last_error']}")
@@ -81,6 +83,7 @@ def _entry(route: Route, behind: int, answers: list[dict[str, Any]]) -> dict[str
             for counter in ("carried", "rejected", "looped", "deleted", "paused", "held")
         },
         "owners": [{"worker": worker, "carries": report["carries"]} for worker, report in reports if report["carries"]],
+        "waits_for_stream": any(report.get("waits_for_stream") for _, report in reports),
         "last_error": next((report["last_error"] for _, report in reports if report["last_error"]), None),
     }
 

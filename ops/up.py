@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+from config.neighbours import FAULTS
 from local.errors import StackError
+from local.neighbours.process import Neighbours
 from ops import output
 from ops.installation import STACK_FILE, Installation
 from ops.servers import Addresses, Servers, servers
@@ -17,7 +19,15 @@ from ops.workers import Worker, WorkerError
 CHECK_S = 0.25
 
 
-def run(*, nodes: int, workers: int, data: Path, nats_port: int | None, kafka_port: int | None) -> int:
+def run(
+    *,
+    nodes: int,
+    workers: int,
+    data: Path,
+    nats_port: int | None,
+    kafka_port: int | None,
+    neighbours: bool = False,
+) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     data = data.resolve()
@@ -25,17 +35,22 @@ def run(*, nodes: int, workers: int, data: Path, nats_port: int | None, kafka_po
     # Left by a run that was killed; whoever waits for the file must not find that one.
     STACK_FILE.unlink(missing_ok=True)
     team: list[Worker] = []
+    around: Neighbours | None = None
     try:
         with servers(data, nodes=nodes, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
             try:
                 team = start_team(running, workers, data, settings=_replicas(running))
+                if neighbours:
+                    around = start_neighbours(running.nats_url, data)
                 describe(running, data, team).write(STACK_FILE)
                 _say(
                     f"ready after {time.monotonic() - started:.1f} s; addresses are in {STACK_FILE}. Ctrl-C ends everything."
                 )
-                _watch(running, data, team)
+                _watch(running, data, team, around)
             finally:
                 stop_team(team)
+                if around is not None:
+                    around.stop()
                 STACK_FILE.unlink(missing_ok=True)
     except KeyboardInterrupt:
         _say("stopped")
@@ -70,6 +85,14 @@ def start_team(addresses: Addresses, count: int, data: Path, settings: dict[str,
     return team
 
 
+def start_neighbours(nats_url: str, data: Path) -> Neighbours:
+    """Start the simulated neighbours with the packaged faults; raises StackError."""
+    around = Neighbours(nats_url, log=data / "logs" / "neighbours.log", config=FAULTS)
+    around.start()
+    _say(f"simulated neighbours ready (process {around.process.pid})")
+    return around
+
+
 def stop_team(team: list[Worker]) -> None:
     """Stop all workers; asks all of them before it waits for the first."""
     for worker in team:
@@ -98,7 +121,7 @@ def _replicas(running: Servers) -> dict[str, str]:
     return {"PERSON_REPLICAS": str(running.replicas)}
 
 
-def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
+def _watch(running: Servers, data: Path, team: list[Worker], around: Neighbours | None) -> NoReturn:
     restarted: set[str] = set()
     while True:
         time.sleep(CHECK_S)
@@ -107,6 +130,9 @@ def _watch(running: Servers, data: Path, team: list[Worker]) -> NoReturn:
             _say(line)
         if revived:
             describe(running, data, team).write(STACK_FILE)
+        if around is not None and not around.process.running:
+            _say(f"the neighbours ended with code {around.process.returncode}; they are started again")
+            around.start()
         for worker in team:
             if not worker.process.running:
                 _say(f"{worker.name} ended with code {worker.process.returncode}; it is started again")

@@ -27,13 +27,15 @@ class Read(Generic[Q]):
     of: Callable[[WorkerTables, int, Q], Awaitable[Any]]
     indexed: bool = False
     """Asks the index of the partition; its position counts then, which follows that of the tables."""
+    of_sagas: bool = False
+    """Reads sagas: positions are those of PERSON_SAGAS, and the index is that of the sagas."""
 
 
 class Found(NamedTuple):
     """The answer of one partition, and how far it was applied."""
 
     data: Any
-    position: dict[str, int]
+    position: dict[str, Any]
 
 
 class Gathered(NamedTuple):

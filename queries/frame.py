@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,13 +28,18 @@ class QueryError(Exception):
         self.facts = facts
 
 
+Stream = Literal["PERSON_EVENTS", "PERSON_SAGAS"]
+"""A stream whose folds are read: the events of persons, or those of sagas."""
+
+
 class Position(BaseModel):
-    """A place in the event stream: everything up to `stream_sequence` in `partition`."""
+    """A place in a stream: everything up to `stream_sequence` in `partition`. As an outcome tells it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     partition: int = Field(ge=0)
     stream_sequence: int = Field(ge=0)
+    stream: Stream = "PERSON_EVENTS"
 
 
 class Query(BaseModel):
@@ -46,8 +51,8 @@ class Query(BaseModel):
     timeout_ms: int = Field(2000, ge=1, le=MAX_TIMEOUT_MS)
     stream: bool = False
 
-    def wanted(self, partition: int) -> int:
-        """The stream sequence that must be applied in a partition before the answer, 0 for none."""
+    def wanted(self, partition: int, stream: Stream = "PERSON_EVENTS") -> int:
+        """The sequence of a stream that must be applied in a partition before the answer, 0 for none."""
         positions: Sequence[Position]
         if self.min_position is None:
             positions = ()
@@ -55,7 +60,8 @@ class Query(BaseModel):
             positions = (self.min_position,)
         else:
             positions = self.min_position
-        return max((one.stream_sequence for one in positions if one.partition == partition), default=0)
+        found = (one.stream_sequence for one in positions if (one.partition, one.stream) == (partition, stream))
+        return max(found, default=0)
 
     def frame(self) -> dict[str, Any]:
         """The shared fields, for a request that is made because of this one."""
@@ -75,7 +81,7 @@ class Answer:
     """What a query is answered with: data that is ready for JSON, and how far each partition was applied."""
 
     data: Any
-    positions: Sequence[Mapping[str, int]] = ()
+    positions: Sequence[Mapping[str, Any]] = ()
     page: Page | None = None
     redirected_from: str | Sequence[str] | None = None
     """The merged person, or persons, in whose place the answer has others."""
@@ -108,7 +114,7 @@ def parse(model: type[Q], data: bytes) -> Q:
         raise QueryError("invalid_query", f"{field}: {rule}", field=field, rule=first["type"]) from None
 
 
-def answer(data: object, position: Sequence[Mapping[str, int]]) -> bytes:
+def answer(data: object, position: Sequence[Mapping[str, Any]]) -> bytes:
     """A successful reply."""
     return Answer(data, position).encoded()
 
@@ -131,11 +137,12 @@ def refused(body: Mapping[str, Any]) -> QueryError:
     return QueryError(body["code"], body["reason"], **body.get("facts", {}))
 
 
-def covering(positions: Sequence[Mapping[str, int]]) -> Iterator[dict[str, int]]:
-    """One position per partition, the lowest of those given: the answer holds at least that much."""
-    lowest: dict[int, int] = {}
+def covering(positions: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One position per partition, the lowest of those given, which are of one stream: the answer holds at least that much."""
+    lowest: dict[int, Mapping[str, Any]] = {}
     for one in positions:
-        partition, sequence = one["partition"], one["stream_sequence"]
-        lowest[partition] = min(sequence, lowest.get(partition, sequence))
-    for partition, sequence in sorted(lowest.items()):
-        yield {"partition": partition, "stream_sequence": sequence}
+        known = lowest.setdefault(one["partition"], one)
+        if one["stream_sequence"] < known["stream_sequence"]:
+            lowest[one["partition"]] = one
+    for _, one in sorted(lowest.items()):
+        yield {**one}

@@ -24,6 +24,8 @@ PERSON_MODELS: Final[Mapping[str, Callable[[WorkerTables], RenderedTable]]] = {
 
 def agents_of(model: str) -> tuple[str, ...]:
     """The agents that must not have parked a person whose row of a model is asked for."""
+    if model == "activity":
+        return (FoldPersons.name,)
     own = f"project_{model}"
     return (own,) if model == "timeline" else (FoldPersons.name, own)
 

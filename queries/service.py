@@ -22,14 +22,16 @@ from nats.errors import Error as NatsError
 from nats.micro.request import Request
 from nats.micro.service import Service
 
+from config.streams import EVENTS, SAGAS
 from config.version import VERSION
 from lanes.failure import stack_of
 from queries.asking import REPLY_SLACK_S, Asking, KnownOwners, owner_subject
 from queries.endpoint import Endpoint, Found, Read
 from queries.endpoints import ENDPOINTS, READS
 from queries.frame import END_OF_STREAM, ITEMS_PER_MESSAGE, Query, QueryError, answer, items, parse, refusal
-from queries.indexed import indexed_position
+from queries.indexed import indexed_position, processes_of
 from queries.outflow import MAX_WINDOW, WINDOW_HEADER, Outflow, Outflows, ReaderGoneError, ReaderSlowError, window_in
+from queries.processes import Processes, of_sagas
 from queries.subscriptions.subscriptions import Subscriptions
 from queries.tables_of_worker import WorkerTables
 
@@ -101,6 +103,10 @@ class QueryService:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
         await self._outflows.stop()
+
+    def asking(self, timeout_s: float) -> Asking:
+        """A question of this worker itself, to be answered within a time."""
+        return self._asking(timeout_s)
 
     async def own(self, partitions: frozenset[int]) -> None:
         """Answer for partitions on behalf of other workers."""
@@ -208,16 +214,29 @@ class QueryService:
         return found
 
     async def _read_tables(self, read: Read[Any], partition: int, query: Any) -> Found:
-        wanted = query.wanted(partition)
+        source = processes_of(self._tables) if read.of_sagas else self._tables
+        until = asyncio.get_running_loop().time() + query.timeout_ms / 1000
+        if not read.of_sagas and query.wanted(partition, SAGAS):
+            await self._applied(processes_of(self._tables), partition, query.wanted(partition, SAGAS), until)
+        if read.of_sagas and query.wanted(partition):
+            await self._applied(self._tables, partition, query.wanted(partition), until)
+        wanted = query.wanted(partition, SAGAS if read.of_sagas else EVENTS)
         if read.indexed:
-            position = await indexed_position(self._tables, partition, wanted, query.timeout_ms / 1000)
+            left = max(0.0, until - asyncio.get_running_loop().time())
+            position: dict[str, Any] = await indexed_position(self._tables, source.index, partition, wanted, left)
+            position = of_sagas(position) if read.of_sagas else position
             return Found(await read.of(self._tables, partition, query), position)
-        if wanted and not await self._tables.positions.reached(partition, wanted, query.timeout_ms / 1000):
-            raise QueryError("not_ready", "the position is not applied yet", position=self._tables.position(partition))
+        if wanted:
+            await self._applied(source, partition, wanted, until)
         self._require_owned(partition)
         # Before the rows are read: what is applied meanwhile may be in them, what was applied before is.
-        position = self._tables.position(partition)
+        position = source.position(partition)
         return Found(await read.of(self._tables, partition, query), position)
+
+    async def _applied(self, source: WorkerTables | Processes, partition: int, wanted: int, until: float) -> None:
+        left = max(0.0, until - asyncio.get_running_loop().time())
+        if not await source.positions.reached(partition, wanted, left):
+            raise QueryError("not_ready", "the position is not applied yet", position=source.position(partition))
 
     def _require_owned(self, partition: int) -> None:
         if partition not in self._tables.owned():

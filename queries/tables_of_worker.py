@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from agents.reading import EventLog
 from lanes.table import LaneTable
 from queries.index.feed import IndexFeed
+from queries.processes import Processes
 from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
-from tables.position import AppliedPositions, read
+from tables.policies import PoliciesTable
+from tables.position import AppliedPositions, find, reached
 from tables.quarantine import QuarantineTable
 from tables.recent_changes import RecentChanges
 from tables.search import SearchTable
@@ -36,6 +38,7 @@ class WorkerTables:
     timeline: TimelineTable
     statistics: StatisticsTable
     outcomes: OutcomesTable
+    policies: PoliciesTable
     quarantine: QuarantineTable
     positions: AppliedPositions
     log: EventLog
@@ -43,10 +46,12 @@ class WorkerTables:
     changes: RecentChanges = field(default_factory=RecentChanges)
     index: IndexFeed | None = None
     """What is derived from the tables for searching; a worker without it answers no search."""
+    processes: Processes | None = None
+    """What is read of sagas and policies; a worker without it answers nothing about them."""
 
     def load_position(self, partition: int) -> None:
-        """Learn from the recovered tables how far a partition is applied: as far as the slowest of them."""
-        self.positions.advance(partition, min(read(table, partition) for table in self.on_events()))
+        """Learn from the recovered tables how far a partition is applied: as far as all of them are."""
+        self.positions.advance(partition, reached({table.name: find(table, partition) for table in self.on_events()}))
 
     def on_events(self) -> tuple[LaneTable, ...]:
         """The tables that are folds of person.events, the write side first."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -47,6 +48,12 @@ class PersonsTable:
         row = PersonRow.new(person_id) if value is None else decode(value)
         self.remember(partition, row)
         return row
+
+    def states(self, partition: int, *, after: str) -> Iterator[dict[str, Any]]:
+        """The dumped states of a partition behind a person id, in the order of ids; they are not kept decoded."""
+        for key, value in self.table.scan(partition, b"", start=f"{after}\0".encode()):
+            if not key.startswith(b"__"):
+                yield orjson.loads(value)["person"]
 
     def remember(self, partition: int, row: PersonRow) -> None:
         """Keep a committed row decoded."""

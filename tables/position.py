@@ -6,22 +6,68 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import orjson
 
 from lanes.table import LaneTable, TableView
 
 KEY = b"__position__"
-"""Row of each partition of each table on person.events: the stream sequence up to which this table is applied."""
+"""Row of each partition of each table on person.events: the stream sequence up to which this table is applied, and what is known of the others."""
 
 
-def stage(view: TableView, stream_sequence: int) -> None:
-    """Stage the position of a table in a lane cycle."""
-    view.put(KEY, str(stream_sequence).encode())
+class TablePosition(NamedTuple):
+    """What the row of a table says: the table holds every event up to `stream_sequence`.
+
+    `written` names, per table, the stream sequence with which the same `era` had written it last: a table that holds that one lacks
+    nothing up to the row's own. An era is one owner of the partition from its start, or from its last failed cycle, on.
+    """
+
+    stream_sequence: int = 0
+    era: int = 0
+    written: Mapping[str, int] = {}
+
+
+def encode(position: TablePosition) -> bytes:
+    """The stored form."""
+    stream_sequence, era, written = position
+    return orjson.dumps({"stream_sequence": stream_sequence, "era": era, "written": written})
+
+
+def stage(view: TableView, row: bytes) -> None:
+    """Stage the position of a table in a lane cycle, behind its other rows."""
+    view.put(KEY, row)
+
+
+def find(table: LaneTable, partition: int) -> TablePosition:
+    """The committed position of a table in a partition, with nothing in it when the table never applied anything."""
+    value = table.get(partition, KEY)
+    if value is None:
+        return TablePosition()
+    row = orjson.loads(value)
+    # A row of before there were eras is a number: it says nothing of other tables.
+    return TablePosition(row) if isinstance(row, int) else TablePosition(**row)
 
 
 def read(table: LaneTable, partition: int) -> int:
-    """The committed position of a table in a partition, 0 when it never applied anything."""
-    value = table.get(partition, KEY)
-    return 0 if value is None else int(value)
+    """The stream sequence up to which a table is known by itself to be applied, 0 when it never applied anything."""
+    return find(table, partition).stream_sequence
+
+
+def reached(rows: Mapping[str, TablePosition]) -> int:
+    """The stream sequence up to which all tables are applied, told from the rows of all of them by name."""
+    return max(
+        one.stream_sequence
+        for one in rows.values()
+        if all(_covers(other, one, one.written.get(name)) for name, other in rows.items())
+    )
+
+
+def _covers(other: TablePosition, one: TablePosition, written: int | None) -> bool:
+    """Whether a table holds every event up to the position of another one, which knows when it was `written`."""
+    if other.stream_sequence >= one.stream_sequence:
+        return True
+    return written is not None and other.era == one.era and other.stream_sequence >= written
 
 
 class AppliedPositions:
@@ -38,9 +84,9 @@ class AppliedPositions:
         self._applied[partition] = stream_sequence
         waiting = self._waiting.get(partition)
         if waiting:
-            for wanted, reached in waiting:
-                if wanted <= stream_sequence and not reached.done():
-                    reached.set_result(None)
+            for wanted, arrived in waiting:
+                if wanted <= stream_sequence and not arrived.done():
+                    arrived.set_result(None)
             self._waiting[partition] = [entry for entry in waiting if not entry[1].done()]
 
     def applied(self, partition: int) -> int:

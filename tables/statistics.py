@@ -65,4 +65,4 @@ def stage(view: TableView, day: str, row: DayRow) -> None:
     if row.late:
         value["late"] = row.late
     value["position"] = {"partition": view.partition, "stream_sequence": row.stream_sequence}
-    view.put(day.encode(), orjson.dumps(value))
+    view.put(day.encode(), orjson.dumps(value, option=orjson.OPT_SORT_KEYS))

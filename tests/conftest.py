@@ -10,6 +10,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from nats.aio.client import Client
 
+from local.folder import DataFolder
+from local.layout import Layout, nodes_of
+from local.nats_server import nats_server
+from local.ports import choose_ports
+from local.probes import nats_answers
 from local.stack import Endpoints, Stack
 from ops.client import PersonClient
 from ops.up import start_team, stop_team
@@ -43,8 +48,11 @@ def servers(stack: Stack) -> Endpoints:
 
 @pytest.fixture(scope="session")
 def team(stack: Stack, data_folder: Path) -> Iterator[list[Worker]]:
-    """Two workers on the shared servers; both own partitions. A test that kills one must start it again."""
-    running = start_team(stack.endpoints, 2, data_folder)
+    """Two workers on the shared servers; both own partitions. A test that kills one must start it again.
+
+    Policies are those that tests register: what shipped ones send would come between the commands of other tests.
+    """
+    running = start_team(stack.endpoints, 2, data_folder, {"PERSON_SHIPPED_POLICIES": "false"})
     try:
         yield running
     finally:
@@ -72,6 +80,25 @@ def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
     """Fresh servers for one test."""
     with Stack(tmp_path / "stack") as running:
         yield running.endpoints
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[str]:
+    """Address of a fresh nats-server for one test that needs no Kafka."""
+    folder = DataFolder(tmp_path / "own-nats")
+    folder.open()
+    layout = Layout(1, proxied=False)
+    ports = choose_ports(folder.ports, wanted={}, names=layout.port_names())
+    nodes = nodes_of(folder, layout, ports)
+    server = nats_server(folder, nodes[0], nodes)
+    try:
+        server.start()
+        while not nats_answers(ports["nats"]):
+            assert server.running, server.last_log_line
+        yield f"nats://127.0.0.1:{ports['nats']}"
+    finally:
+        server.stop()
+        folder.close()
 
 
 @pytest.fixture

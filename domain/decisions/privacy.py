@@ -107,7 +107,7 @@ def confirm_erasure(command: Command, data: ConfirmErasure, person: Person) -> P
     """Erased: on request after the grace period, or at once with the person that this one was merged into."""
     if person.status is Status.MERGED_INTO:
         if data.via != person.merged_into:
-            raise Refused("erasure_not_pending")
+            raise Refused("erasure_not_pending", merged_into=person.merged_into)
     else:
         pending = _require_pending(person, data.request_id)
         if command.now < pending.not_before:

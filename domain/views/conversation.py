@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from domain.envelope import MAX_DEPTH
 from domain.views.portrait import Row
 
-Kind = Literal["command", "event"]
+Kind = Literal["command", "event", "saga"]
 Fault = Literal["missing_cause", "cycle", "too_deep"]
 
 

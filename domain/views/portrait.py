@@ -45,6 +45,17 @@ class Portrait:
     def __init__(self, person: Person) -> None:
         self.person = person
 
+    def after(self, person: Person) -> Portrait:
+        """The portrait of the state that an event left behind; what was found in members that are the same objects is not looked for again."""
+        then = Portrait(person)
+        found, lent = self.__dict__, then.__dict__
+        for member, parts in _FOUND_IN.items():
+            if getattr(person, member) is getattr(self.person, member):
+                for part in parts:
+                    if part in found:
+                        lent[part] = found[part]
+        return then
+
     @lazily
     def name(self) -> PersonName | None:
         """The name, if it can be read."""
@@ -172,6 +183,15 @@ LEVELS: Final[tuple[VerificationLevel, ...]] = get_args(VerificationLevel)
 """Levels of verification, the lowest first."""
 
 _NONE: Final[list[Any]] = []
+
+_FOUND_IN: Final = {
+    "name": ("name", "display_name", "cultural_name", "sort_name"),
+    "created_at": ("created_at",),
+    "components": ("components", "_held", "email", "phone", "job", "place", "component_types"),
+    "employments": ("open_employments", "organization_ids"),
+    "identities": ("identity_level",),
+}
+"""Parts of a portrait by the one member of the state in which they are found. States share members that no event has changed."""
 
 
 def portrait_of(person: Person | Portrait) -> Portrait:

@@ -66,15 +66,18 @@ class DayStatistics:
     def copy(self) -> DayStatistics:
         """Counts of their own that start from these."""
         return DayStatistics(
-            self.events_by_type.copy(), self.status_delta.copy(), self.components_delta.copy(), self.onboarding.copy()
+            _copied(self.events_by_type),
+            _copied(self.status_delta),
+            _copied(self.components_delta),
+            _copied(self.onboarding),
         )
 
     def row(self) -> Row:
         """The counts, without those that came to nothing."""
         return {
-            "events_by_type": _sorted(self.events_by_type),
-            "status_delta": _sorted(self.status_delta),
-            "components_delta": _sorted(self.components_delta),
+            "events_by_type": _counted(self.events_by_type),
+            "status_delta": _counted(self.status_delta),
+            "components_delta": _counted(self.components_delta),
             "onboarding": {milestone: self.onboarding[milestone] for milestone in ONBOARDING.values()},
         }
 
@@ -116,8 +119,15 @@ def _components(before: Person, event: Event, after: Person) -> Mapping[str, int
     return {component_type: difference for component_type, difference in held.items() if difference}
 
 
-def _sorted(counts: Mapping[str, int]) -> Row:
-    return {name: counts[name] for name in sorted(counts) if counts[name]}
+def _counted(counts: Mapping[str, int]) -> Row:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _copied(counts: Counter[str]) -> Counter[str]:
+    # Counter's own way asks first what it is given, which takes ten times as long, four times a cycle.
+    copied: Counter[str] = Counter.__new__(Counter)
+    dict.update(copied, counts)
+    return copied
 
 
 NOTHING: Final[Mapping[str, int]] = {}

@@ -22,6 +22,7 @@ from domain.values.person_name import PersonName
 from domain.values.person_title import PersonTitle
 from ops.contracts.rows import (
     LEFT_OUT,
+    Activity,
     Candidate,
     Contact,
     Counts,
@@ -382,7 +383,7 @@ class Conversation(BaseModel):
 ANSWERS: Final[Mapping[str, Any]] = {
     "get_by_id": PersonView,
     "get_projection": list[
-        Summary | Remainder | SearchDocument | Skills | Node | TimelineEntry | Views | ViewRow | DayCounts
+        Summary | Remainder | SearchDocument | Skills | Node | TimelineEntry | Views | ViewRow | DayCounts | Activity
     ],
     "get_timeline": list[TimelineEntry],
     "get_skills": Skills,

@@ -16,21 +16,33 @@ from domain.command_data.base import CommandSpec
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
 from domain.event_data.base import EventSpec
-from domain.ids import UUID_PATTERN
 from domain.subjects import EVENT_SUBJECTS
 from ops.contracts import paths
+from ops.contracts.asyncapi_parts import (
+    A_UUID,
+    CLOUD_EVENT,
+    JSON,
+    KAFKA_BINDING,
+    NATS_BINDING,
+    ON_KAFKA,
+    ON_NATS,
+    Part,
+    channel_of,
+    jetstream,
+    messages_in,
+    messages_of,
+    schema_at,
+    sends,
+    tags,
+    text_of,
+)
+from ops.contracts.asyncapi_processes import add_processes
 from ops.contracts.examples.queries import REQUESTS
 from ops.contracts.examples.story import story
 from ops.contracts.examples.told import told
 from queries.endpoint import Endpoint
 from queries.endpoints import ENDPOINTS
 
-Part = dict[str, Any]
-
-CLOUD_EVENT: Final = "application/cloudevents+json"
-JSON: Final = "application/json"
-KAFKA_BINDING: Final = "0.5.0"
-NATS_BINDING: Final = "0.1.0"
 QUERY_QUEUE: Final = "q"
 """Queue group of NATS services."""
 
@@ -48,6 +60,7 @@ def asyncapi() -> Part:
         _query(endpoint, channels, operations, messages)
     _live(channels, operations, messages)
     _dead_letters(channels, operations, messages)
+    add_processes(channels, operations, messages)
     _topics(channels, operations)
     return {
         "asyncapi": "3.0.0",
@@ -89,9 +102,6 @@ _SERVERS: Final[Part] = {
     "nats": _server("nats", "4222", "NATS with JetStream: commands, outcomes, events, queries."),
     "kafka": _server("kafka", "9092", "Kafka: the same commands and events, for readers of topics."),
 }
-_ON_NATS: Final = [{"$ref": "#/servers/nats"}]
-_ON_KAFKA: Final = [{"$ref": "#/servers/kafka"}]
-_UUID: Final[Part] = {"type": "string", "pattern": UUID_PATTERN}
 
 
 def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part) -> None:
@@ -99,12 +109,12 @@ def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part
     messages[spec.name] = {
         "name": spec.name,
         "title": spec.name,
-        "summary": _text(spec.model),
+        "summary": text_of(spec.model),
         "contentType": CLOUD_EVENT,
-        "tags": _tags("command"),
+        "tags": tags("command"),
         "headers": _COMMAND_HEADERS,
         "correlationId": {"location": "$message.payload#/correlationid"},
-        "payload": _schema(paths.command(spec)),
+        "payload": schema_at(paths.command(spec)),
         "bindings": _KEYED,
         "examples": [
             {"name": f"{number:03d}-{spec.path}", "payload": step.message()}
@@ -114,22 +124,22 @@ def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part
     }
     channels[channel] = {
         "address": spec.type,
-        "servers": _ON_NATS,
-        "messages": _messages([spec.name]),
+        "servers": ON_NATS,
+        "messages": messages_of([spec.name]),
         "x-jetstream": {"stream": streams.COMMANDS},
     }
     operations[f"receive.{spec.path}"] = {
         "action": "receive",
-        "channel": _channel(channel),
-        "summary": _text(spec.model),
-        "messages": _of(channel, [spec.name]),
+        "channel": channel_of(channel),
+        "summary": text_of(spec.model),
+        "messages": messages_in(channel, [spec.name]),
         "reply": {
             "address": {
                 "description": "An inbox of the sender.",
                 "location": f"$message.header#/{REPLY_TO}",
             },
-            "channel": _channel("outcome.inbox"),
-            "messages": _of("outcome.inbox", ["Outcome"]),
+            "channel": channel_of("outcome.inbox"),
+            "messages": messages_in("outcome.inbox", ["Outcome"]),
         },
     }
 
@@ -144,7 +154,7 @@ _COMMAND_HEADERS: Final[Part] = {
         }
     },
 }
-_KEYED: Final[Part] = {"kafka": {"key": {**_UUID, "description": "Id of the person."}, "bindingVersion": KAFKA_BINDING}}
+_KEYED: Final[Part] = {"kafka": {"key": {**A_UUID, "description": "Id of the person."}, "bindingVersion": KAFKA_BINDING}}
 
 
 def _outcomes(channels: Part, operations: Part, messages: Part) -> None:
@@ -153,20 +163,20 @@ def _outcomes(channels: Part, operations: Part, messages: Part) -> None:
         "title": "Outcome",
         "summary": "What became of a command.",
         "contentType": JSON,
-        "tags": _tags("outcome"),
+        "tags": tags("outcome"),
         "correlationId": {"location": "$message.payload#/command_id"},
-        "payload": _schema(paths.OUTCOME),
+        "payload": schema_at(paths.OUTCOME),
         "examples": [{"name": "accepted", "payload": told().outcome}, {"name": "refused", "payload": told().refusal}],
     }
-    channels["outcome.inbox"] = {"address": None, "servers": _ON_NATS, "messages": _messages(["Outcome"])}
+    channels["outcome.inbox"] = {"address": None, "servers": ON_NATS, "messages": messages_of(["Outcome"])}
     channels["outcome"] = {
         "address": "person.outcomes.{command_id}",
-        "servers": _ON_NATS,
+        "servers": ON_NATS,
         "description": "Every outcome, for everybody; not stored.",
         "parameters": {"command_id": {"description": "Id of the command, a UUID."}},
-        "messages": _messages(["Outcome"]),
+        "messages": messages_of(["Outcome"]),
     }
-    operations["send.outcome"] = _sends("outcome", ["Outcome"], "What became of each command.")
+    operations["send.outcome"] = sends("outcome", ["Outcome"], "What became of each command.")
 
 
 def _events(channels: Part, operations: Part, messages: Part) -> None:
@@ -174,17 +184,17 @@ def _events(channels: Part, operations: Part, messages: Part) -> None:
         messages[_event_name(spec)] = {
             "name": _event_name(spec),
             "title": spec.title,
-            "summary": _text(spec.model),
+            "summary": text_of(spec.model),
             "contentType": CLOUD_EVENT,
-            "tags": _tags("event"),
+            "tags": tags("event"),
             "headers": _EVENT_HEADERS,
             "correlationId": {"location": "$message.payload#/correlationid"},
-            "payload": _schema(paths.event(spec)),
+            "payload": schema_at(paths.event(spec)),
             "bindings": _KEYED,
             "examples": [{"name": spec.type, "payload": told().events[spec.type]}],
         }
     every = [_event_name(spec) for spec in EVENTS.values()]
-    stream = {"x-jetstream": _jetstream(streams.EVENTS)}
+    stream = {"x-jetstream": jetstream(streams.EVENTS)}
     for name, address, text in (
         (
             "event.published",
@@ -200,27 +210,27 @@ def _events(channels: Part, operations: Part, messages: Part) -> None:
         used = {part: _PARAMETERS[part] for part in _PARAMETERS if f"{{{part}}}" in address}
         channels[name] = {
             "address": address,
-            "servers": _ON_NATS,
+            "servers": ON_NATS,
             "description": text,
             "parameters": used,
-            "messages": _messages(every),
+            "messages": messages_of(every),
             **stream,
         }
-        operations[f"send.{name}"] = _sends(name, every, text)
+        operations[f"send.{name}"] = sends(name, every, text)
     for spec in EVENTS.values():
         name = f"event.{spec.context}.{spec.name}"
         channels[name] = {
             "address": f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}",
-            "servers": _ON_NATS,
+            "servers": ON_NATS,
             "description": "Republished behind the store; not stored itself.",
-            "messages": _messages([_event_name(spec)]),
+            "messages": messages_of([_event_name(spec)]),
         }
-        operations[f"send.{name}"] = _sends(name, [_event_name(spec)], _text(spec.model))
+        operations[f"send.{name}"] = sends(name, [_event_name(spec)], text_of(spec.model))
 
 
 _EVENT_HEADERS: Final[Part] = {
     "type": "object",
-    "properties": {"Nats-Msg-Id": {**_UUID, "description": "Id of the event."}},
+    "properties": {"Nats-Msg-Id": {**A_UUID, "description": "Id of the event."}},
 }
 _PARAMETERS: Final[Part] = {
     "context": {
@@ -241,7 +251,7 @@ def _query(endpoint: Endpoint, channels: Part, operations: Part, messages: Part)
     title = "".join(word.capitalize() for word in endpoint.name.split("_"))
     request, reply = f"{title}Request", f"{title}Reply"
     channel = f"query.{endpoint.name}"
-    summary = _text(endpoint.request)
+    summary = text_of(endpoint.request)
     for name, text, path in (
         (request, summary, paths.request(endpoint.name)),
         (reply, f"The answer to {endpoint.name}.", paths.reply(endpoint.name)),
@@ -251,8 +261,8 @@ def _query(endpoint: Endpoint, channels: Part, operations: Part, messages: Part)
             "title": name,
             "summary": text,
             "contentType": JSON,
-            "tags": _tags("query"),
-            "payload": _schema(path),
+            "tags": tags("query"),
+            "payload": schema_at(path),
         }
     messages[request]["examples"] = [
         {"name": f"{endpoint.name}.{number}", "payload": dict(one)}
@@ -260,17 +270,17 @@ def _query(endpoint: Endpoint, channels: Part, operations: Part, messages: Part)
     ]
     channels[channel] = {
         "address": f"person.queries.{endpoint.name}",
-        "servers": _ON_NATS,
-        "messages": _messages([request]),
+        "servers": ON_NATS,
+        "messages": messages_of([request]),
     }
-    channels[f"{channel}.reply"] = {"address": None, "servers": _ON_NATS, "messages": _messages([reply])}
+    channels[f"{channel}.reply"] = {"address": None, "servers": ON_NATS, "messages": messages_of([reply])}
     operations[f"receive.{endpoint.name}"] = {
         "action": "receive",
-        "channel": _channel(channel),
+        "channel": channel_of(channel),
         "summary": summary,
-        "messages": _of(channel, [request]),
+        "messages": messages_in(channel, [request]),
         "bindings": {"nats": {"queue": QUERY_QUEUE, "bindingVersion": NATS_BINDING}},
-        "reply": {"channel": _channel(f"{channel}.reply"), "messages": _of(f"{channel}.reply", [reply])},
+        "reply": {"channel": channel_of(f"{channel}.reply"), "messages": messages_in(f"{channel}.reply", [reply])},
     }
 
 
@@ -282,17 +292,17 @@ def _live(channels: Part, operations: Part, messages: Part) -> None:
         "title": "Change",
         "summary": "A row that matches now, changed or no longer matches; or where the subscription stands.",
         "contentType": JSON,
-        "tags": _tags("live"),
-        "payload": _schema(paths.CHANGE),
+        "tags": tags("live"),
+        "payload": schema_at(paths.CHANGE),
     }
     channels["live"] = {
         "address": "person.live.{subscription_id}",
-        "servers": _ON_NATS,
+        "servers": ON_NATS,
         "description": "Changes of the rows that somebody has subscribed to with the query subscribe.",
         "parameters": {"subscription_id": {"description": "Id of the subscription, as subscribe answered it."}},
-        "messages": _messages(["Change"]),
+        "messages": messages_of(["Change"]),
     }
-    operations["send.live"] = _sends("live", ["Change"], "Changes of subscribed rows.")
+    operations["send.live"] = sends("live", ["Change"], "Changes of subscribed rows.")
 
 
 def _dead_letters(channels: Part, operations: Part, messages: Part) -> None:
@@ -301,22 +311,22 @@ def _dead_letters(channels: Part, operations: Part, messages: Part) -> None:
         "title": "Dead letter",
         "summary": "A message that could not be handled, with its original bytes; the headers say why.",
         "contentType": "application/octet-stream",
-        "tags": _tags("dead letter"),
-        "headers": _schema(paths.DEAD_LETTER),
+        "tags": tags("dead letter"),
+        "headers": schema_at(paths.DEAD_LETTER),
     }
     channels["dead_letter"] = {
         "address": "person.dlq.{consumer}.{cause}.{source}.{message}",
-        "servers": _ON_NATS,
+        "servers": ON_NATS,
         "parameters": {
             "consumer": {"description": "Agent or route that could not handle it."},
             "cause": {"description": "Why: a code."},
             "source": {"description": "Stream that has the message."},
             "message": {"description": "Its sequence there and a digest of its bytes."},
         },
-        "messages": _messages(["DeadLetter"]),
-        "x-jetstream": _jetstream(streams.DEAD_LETTERS),
+        "messages": messages_of(["DeadLetter"]),
+        "x-jetstream": jetstream(streams.DEAD_LETTERS),
     }
-    operations["send.dead_letter"] = _sends("dead_letter", ["DeadLetter"], "Messages that could not be handled.")
+    operations["send.dead_letter"] = sends("dead_letter", ["DeadLetter"], "Messages that could not be handled.")
 
 
 def _topics(channels: Part, operations: Part) -> None:
@@ -327,9 +337,9 @@ def _topics(channels: Part, operations: Part) -> None:
     ):
         channels[name] = {
             "address": topic,
-            "servers": _ON_KAFKA,
+            "servers": ON_KAFKA,
             "description": f"{text} The headers {', '.join(_KAFKA_HEADERS)} tell where the message is in JetStream.",
-            "messages": _messages(carried),
+            "messages": messages_of(carried),
             "bindings": {
                 "kafka": {
                     "topic": topic,
@@ -340,7 +350,7 @@ def _topics(channels: Part, operations: Part) -> None:
                 }
             },
         }
-        operations[f"send.{name}"] = _sends(name, carried, text)
+        operations[f"send.{name}"] = sends(name, carried, text)
 
 
 _KAFKA_HEADERS: Final = (headers.STREAM, headers.SUBJECT, headers.SEQUENCE, headers.STORED)
@@ -355,41 +365,3 @@ _KNOWN_SETTINGS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 def _configuration(settings: Mapping[str, str]) -> Part:
     return {name: read(settings[name]) for name, read in _KNOWN_SETTINGS.items() if name in settings}
-
-
-def _jetstream(name: str) -> Part:
-    declared = next(one for one in streams.streams(Settings().partitions, 1) if one["name"] == name)
-    return {"stream": name, "subjects": declared["subjects"]}
-
-
-def _sends(channel: str, names: Iterable[str], summary: str) -> Part:
-    return {
-        "action": "send",
-        "channel": _channel(channel),
-        "summary": summary,
-        "messages": _of(channel, names),
-    }
-
-
-def _channel(name: str) -> Part:
-    return {"$ref": f"#/channels/{name}"}
-
-
-def _messages(names: Iterable[str]) -> Part:
-    return {name: {"$ref": f"#/components/messages/{name}"} for name in names}
-
-
-def _of(channel: str, names: Iterable[str]) -> list[Part]:
-    return [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
-
-
-def _schema(path: str) -> Part:
-    return {"$ref": f"./schemas/{path}"}
-
-
-def _tags(name: str) -> list[Part]:
-    return [{"name": name}]
-
-
-def _text(model: type) -> str:
-    return " ".join((model.__doc__ or "").split())

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from domain.command_address import CREATE
 from domain.command_data.base import CommandSpec
-from domain.commands import CREATE, Command
+from domain.commands import Command
 from domain.envelope import (
     CONTENT_TYPE,
     CONTEXT_KEY_PATTERN,
@@ -46,7 +47,7 @@ def command_schema(spec: CommandSpec) -> Schema:
     for name, part in data.get("properties", {}).items():
         if name in _personal_fields():
             part.setdefault("x-personal", _personal_fields()[name])
-    body = _enveloped(attributes, data, required, defs)
+    body = enveloped(attributes, data, required, defs)
     return document(spec.name, _text(spec.model), {**body, "additionalProperties": False}, **{"x-type": spec.type})
 
 
@@ -59,13 +60,27 @@ def event_schema(spec: EventSpec) -> Schema:
     attributes["source"] = {"const": EVENT_SOURCE}
     optional = {"traceparent", "context"}
     required = ["specversion", "source", "datacontenttype", *(name for name in attributes if name not in optional)]
-    body = _enveloped(attributes, embedded(written(spec.model), defs), list(dict.fromkeys(required)), defs)
+    body = enveloped(attributes, embedded(written(spec.model), defs), list(dict.fromkeys(required)), defs)
     marks = {
         "x-type": spec.type,
         "x-dataversion": spec.version,
         "x-subject": f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}",
     }
     return document(spec.model.__name__, _text(spec.model), body, **marks)
+
+
+def enveloped(attributes: dict[str, Any], data: Schema, required: list[str], defs: dict[str, Schema]) -> Schema:
+    """The schema of a message with these attributes around its data."""
+    del attributes["context"]
+    data["properties"] = {**data.get("properties", {}), "context": _CONTEXT}
+    fields = {
+        "specversion": {"const": SPEC_VERSION},
+        **attributes,
+        "datacontenttype": {"const": CONTENT_TYPE},
+        "data": data,
+    }
+    schema: Schema = {"type": "object", "properties": fields, "required": required}
+    return {**schema, "$defs": dict(sorted(defs.items()))} if defs else schema
 
 
 @cache
@@ -87,19 +102,6 @@ def _command_attributes() -> Schema:
 @cache
 def _event_attributes() -> Schema:
     return dict(written(Event)["properties"])
-
-
-def _enveloped(attributes: dict[str, Any], data: Schema, required: list[str], defs: dict[str, Schema]) -> Schema:
-    del attributes["context"]
-    data["properties"] = {**data.get("properties", {}), "context": _CONTEXT}
-    fields = {
-        "specversion": {"const": SPEC_VERSION},
-        **attributes,
-        "datacontenttype": {"const": CONTENT_TYPE},
-        "data": data,
-    }
-    schema: Schema = {"type": "object", "properties": fields, "required": required}
-    return {**schema, "$defs": dict(sorted(defs.items()))} if defs else schema
 
 
 _CONTEXT: Schema = {

@@ -257,6 +257,14 @@ class Views(PersonRow):
     contact: Contact
 
 
+class Activity(PersonRow):
+    """The activity clock of a person who is Draft, Active or Suspended."""
+
+    status: Literal["Draft", "Active", "Suspended"]
+    last_activity_at: Instant
+    reported: int = Field(ge=0, description="Days of the highest threshold that was reported since then; 0 for none.")
+
+
 class Milestones(BaseModel):
     """Onboarding runs, counted."""
 

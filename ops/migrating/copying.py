@@ -17,6 +17,7 @@ from bridge.append import EntityAppend, EventMessage, append
 from bridge.errors import AppendRefusedError, BridgeError
 from domain.envelope import CONTENT_TYPE, EVENT_SOURCE, SPEC_VERSION
 from domain.event_catalogue import EVENTS
+from domain.origin import MIGRATED
 from domain.subjects import EventSubject, person_filter
 from domain.upcasting.documents import upcast_document
 from ops.migrating.planning import Plan
@@ -168,6 +169,12 @@ def _message(document: Mapping[str, Any], person_id: str, sequence: int) -> Even
         "datacontenttype": CONTENT_TYPE,
         "source": document.get("source") or EVENT_SOURCE,
         "sequence": sequence,
+        "data": _marked(document["data"]),
     }
     subject = EventSubject(spec.context, spec.name, person_id)
     return EventMessage(str(subject), orjson.dumps(written, option=orjson.OPT_SORT_KEYS), document["id"])
+
+
+def _marked(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of an event that says that it was migrated: what it tells starts nothing any more."""
+    return {**data, "context": {**data.get("context", {}), MIGRATED: True}}

@@ -10,8 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from domain.ids import is_person_id
+from domain.links import parse_link
+from domain.views.activity import activity_row
 from queries.endpoint import Ask, Endpoint, Found, Read
 from queries.frame import Answer, Query, QueryError, covering
+from queries.linked import LINKED, WHO_IS, LinkedWith, persons_linked
 from queries.models import PERSON_MODELS, View, agents_of, of_view
 from queries.quarantine import require_applied
 from queries.redirects import MAX_HOPS
@@ -20,11 +23,11 @@ from queries.tables_of_worker import WorkerTables
 MAX_ENTRIES = 10_000
 """Entries of a timeline in one row set; the loop of the worker is not held up for more."""
 
-Projection = Literal["summary", "search", "skills", "network", "timeline", "views", "statistics"]
+Projection = Literal["summary", "search", "skills", "network", "timeline", "views", "statistics", "links", "activity"]
 
 
 class GetProjection(Query):
-    """get_projection: rows of one read model by key: a person id, or a UTC day for `statistics`."""
+    """get_projection: rows of one read model by key: a person id, a UTC day for `statistics`, `<kind>:<foreign id>` for `links`."""
 
     projection: Projection
     key: str | None = None
@@ -40,6 +43,8 @@ class GetProjection(Query):
         for key in self.asked:
             if self.projection == "statistics":
                 _require_day(key)
+            elif self.projection == "links":
+                parse_link(key)
             elif not is_person_id(key):
                 raise ValueError("a key must be a lower-case hyphenated UUID, neither nil nor max")
         return self
@@ -70,6 +75,8 @@ async def get_projection(ask: Ask, query: GetProjection) -> Answer:
     """The rows of all keys; a key without a row is left out, a merged person is replaced by whom it was merged into."""
     if query.projection == "statistics":
         return await _statistics(ask, query)
+    if query.projection == "links":
+        return await _links(ask, query)
     rows: list[Any] = []
     positions: list[dict[str, int]] = []
     erased: list[str] = []
@@ -122,6 +129,23 @@ async def _statistics(ask: Ask, query: GetProjection) -> Answer:
     return Answer(rows, [found.position for found in gathered.found], silent=gathered.silent)
 
 
+async def _links(ask: Ask, query: GetProjection) -> Answer:
+    """Derived, so there is no table to read: a row for each key under which somebody is linked."""
+    links = [parse_link(key) for key in query.asked]
+    found = await asyncio.gather(
+        *(persons_linked(ask, LinkedWith(kind=one.kind, foreign_id=one.foreign_id, **query.frame())) for one in links)
+    )
+    rows = [
+        {"key": str(link), "kind": link.kind, "foreign_id": link.foreign_id, "person_ids": list(one.person_ids)}
+        for link, one in zip(links, found, strict=True)
+        if one.person_ids
+    ]
+    if query.key is not None and not rows:
+        raise QueryError("not_found", "no row under this key", field="key")
+    positions = [position for one in found for position in one.positions]
+    return Answer(rows, list(covering(positions)), silent=sorted({number for one in found for number in one.silent}))
+
+
 async def _rows(tables: WorkerTables, partition: int, query: RowsOf) -> Any:
     found = _RowsFound()
     for key in query.keys:
@@ -146,10 +170,22 @@ def _rows_of_person(tables: WorkerTables, partition: int, query: RowsOf, person_
         if len(entries) > MAX_ENTRIES:
             raise QueryError("overloaded", f"more than {MAX_ENTRIES} entries; ask get_timeline for a part or a stream")
         return entries
+    if query.projection == "activity":
+        return _activity(tables, partition, person_id)
     row = PERSON_MODELS[query.projection](tables).read(partition, person_id)
     if row is not None and query.view is not None:
         row = of_view(row, query.view)
     return [] if row is None else [row]
+
+
+def _activity(tables: WorkerTables, partition: int, person_id: str) -> Sequence[Any]:
+    """Rendered when it is asked for: nearly every event changes it, and hardly anybody reads it."""
+    held = tables.persons.read(partition, person_id)
+    row = activity_row(held.person)
+    if row is None:
+        return []
+    position = {"partition": partition, "stream_sequence": held.stream_sequence}
+    return [{**row, "sequence": held.person.version, "position": position}]
 
 
 def _require_day(key: str) -> None:
@@ -160,4 +196,4 @@ def _require_day(key: str) -> None:
 
 
 ROWS = Read("rows_by_key", RowsOf, _rows)
-ENDPOINT = Endpoint("get_projection", GetProjection, get_projection, (ROWS,))
+ENDPOINT = Endpoint("get_projection", GetProjection, get_projection, (ROWS, LINKED, WHO_IS))

@@ -19,12 +19,14 @@ from lanes.failure import stack_of
 from queries.index.documents import DOCUMENTS
 from queries.index.edges import EDGES
 from queries.index.held_skills import HELD_SKILLS
+from queries.index.links import LINKS
 from queries.index.listed_views import LISTED_VIEWS
 from queries.index.source import Source
 
 logger = logging.getLogger(__name__)
 
-SOURCES: Mapping[str, Source] = {source.name: source for source in (DOCUMENTS, HELD_SKILLS, EDGES, LISTED_VIEWS)}
+SOURCES: Mapping[str, Source] = {source.name: source for source in (DOCUMENTS, HELD_SKILLS, EDGES, LISTED_VIEWS, LINKS)}
+ID_LENGTH = 36
 LOADED_AT_ONCE = 500
 """Persons; a batch is one JSON text."""
 CACHE_KIB = 4096
@@ -35,6 +37,11 @@ Rows = Iterable[tuple[bytes, bytes]]
 
 class UnfitSqliteError(Exception):
     """The SQLite of this Python cannot hold the index."""
+
+
+def is_id(key: bytes) -> bool:
+    """Whether a row is one that is indexed; under other keys are what a table keeps for itself."""
+    return len(key) == ID_LENGTH
 
 
 def require_fts5() -> None:
@@ -52,12 +59,13 @@ def require_fts5() -> None:
 
 
 class IndexDatabase:
-    """One partition. Every method may be called from any thread; calls wait for each other."""
+    """One partition of some tables whose keys are ids. Every method may be called from any thread; calls wait for each other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sources: Mapping[str, Source] = SOURCES) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self._path = path
+        self._sources = sources
         self._lock = threading.Lock()
         self._last_number = 0
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
@@ -71,7 +79,7 @@ class IndexDatabase:
             execute = self._connection.execute
             execute("BEGIN")
             execute("CREATE TABLE persons (person_id TEXT PRIMARY KEY, doc INTEGER NOT NULL) WITHOUT ROWID")
-            for source in SOURCES.values():
+            for source in self._sources.values():
                 for statement in source.schema:
                     execute(statement)
             for batch in _batches(tables):
@@ -80,8 +88,8 @@ class IndexDatabase:
                     return False
                 numbers = self._numbered([person_id for person_id, _ in batch], {})
                 for name in tables:
-                    self._put(SOURCES[name], numbers, {key: rows[name] for key, rows in batch if name in rows})
-            for source in SOURCES.values():
+                    self._put(self._sources[name], numbers, {key: rows[name] for key, rows in batch if name in rows})
+            for source in self._sources.values():
                 for statement in source.lookups:
                     execute(statement)
             execute("COMMIT")
@@ -98,7 +106,7 @@ class IndexDatabase:
                     (orjson.dumps(list(rows)).decode(),),
                 )
                 numbers = self._numbered([person_id for person_id in rows if person_id not in known], known)
-                source = SOURCES[name]
+                source = self._sources[name]
                 replaced = orjson.dumps([(known[person_id], person_id) for person_id in rows if person_id in known])
                 for statement in source.remove:
                     self._connection.execute(statement, (replaced.decode(),))
@@ -166,4 +174,4 @@ def _batches(tables: Mapping[str, Rows]) -> Iterator[list[tuple[str, dict[str, b
 
 
 def _named(name: str, rows: Rows) -> Iterator[tuple[bytes, str, bytes]]:
-    return ((key, name, value) for key, value in rows)
+    return ((key, name, value) for key, value in rows if is_id(key))

@@ -19,6 +19,7 @@ from lanes.failure import stack_of
 from lanes.table import OFFSET_KEY, LaneTable
 from queries.index.database import SOURCES, require_fts5
 from queries.index.partition import IndexedPartition
+from queries.index.source import Source
 from tables.position import AppliedPositions
 
 logger = logging.getLogger(__name__)
@@ -43,12 +44,13 @@ class IndexFeed:
     Raises UnfitSqliteError when SQLite cannot hold an index.
     """
 
-    def __init__(self, folder: Path, applied: AppliedPositions) -> None:
+    def __init__(self, folder: Path, applied: AppliedPositions, sources: Mapping[str, Source] = SOURCES) -> None:
         require_fts5()
         self.positions = AppliedPositions()
         self._folder = folder
         self._tables: Mapping[str, LaneTable] = {}
         self._applied = applied
+        self._sources = sources
         self._parts: dict[int, IndexedPartition] = {}
         self._writing = ThreadPoolExecutor(WRITERS, thread_name_prefix="index-write")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="index-read")
@@ -58,14 +60,14 @@ class IndexFeed:
 
         A partition that was disowned for a moment keeps its index, unless its tables have changed elsewhere since.
         """
-        self._tables = {table.name: table for table in tables if table.name in SOURCES}
+        self._tables = {table.name: table for table in tables if table.name in self._sources}
         if not self._parts:
             # A worker that was killed leaves its indexes behind.
             await _in(self._writing, _remove_all, self._folder)
         for number in self._parts.keys() - partitions:
             await _in(self._writing, self._parts.pop(number).drop)
         for number in partitions:
-            part = self._parts.setdefault(number, IndexedPartition(number))
+            part = self._parts.setdefault(number, IndexedPartition(number, self._sources))
             if part.task is None:
                 if part.offsets != self._offsets(number):
                     await _in(self._writing, part.drop)

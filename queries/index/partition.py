@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from queries.index.database import SOURCES, IndexDatabase
+from queries.index.database import SOURCES, IndexDatabase, is_id
+from queries.index.source import Source
 
 APPLIED_AT_ONCE = 250
 """Rows of one transaction; questions wait behind it."""
@@ -18,8 +19,9 @@ Pending = Mapping[str, set[bytes]]
 class IndexedPartition:
     """What `IndexFeed` holds per owned partition."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, sources: Mapping[str, Source] = SOURCES) -> None:
         self.number = number
+        self._sources = sources
         self.database: IndexDatabase | None = None
         self.task: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -34,7 +36,7 @@ class IndexedPartition:
         """How long the last rows took."""
         self.offsets: tuple[bytes | None, ...] = ()
         """How far the tables were in their changelogs when rows of them were noted last."""
-        self._pending: dict[str, set[bytes]] = {name: set() for name in SOURCES}
+        self._pending: dict[str, set[bytes]] = {name: set() for name in self._sources}
 
     @property
     def wanted(self) -> bool:
@@ -52,12 +54,12 @@ class IndexedPartition:
 
     def take(self) -> tuple[int, Pending]:
         """All rows that wait, and the stream sequence that is indexed with them."""
-        pending, self._pending = self._pending, {name: set() for name in SOURCES}
+        pending, self._pending = self._pending, {name: set() for name in self._sources}
         return self.position, pending
 
     def build(self, path: Path, tables: Mapping[str, Iterable[tuple[bytes, bytes]]]) -> bool:
         """Make the database from whole tables; False when nobody wants it any more."""
-        self.database = IndexDatabase(path)
+        self.database = IndexDatabase(path, self._sources)
         return self.database.build(tables, lambda: self.wanted)
 
     def apply(self, pending: Pending, read: Mapping[str, Read]) -> None:
@@ -66,8 +68,7 @@ class IndexedPartition:
         for name, keys in pending.items():
             while keys and self.wanted:
                 batch = [keys.pop() for _ in range(min(len(keys), APPLIED_AT_ONCE))]
-                # Keys that are no person's are the lane's own bookkeeping.
-                self.database.apply(name, {key.decode(): read[name](key) for key in batch if key[:2] != b"__"})
+                self.database.apply(name, {key.decode(): read[name](key) for key in batch if is_id(key)})
 
     def drop(self) -> None:
         """Throw the database away."""

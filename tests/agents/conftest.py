@@ -21,6 +21,7 @@ from agents.decide_person import DecidePerson
 from agents.fold_persons import FoldPersons
 from agents.mark_position import MarkPosition
 from agents.park_poison import ParkPoison
+from agents.policy_counters import PolicyCounters
 from agents.project_network import ProjectNetwork
 from agents.project_search import ProjectSearch
 from agents.project_skills import ProjectSkills
@@ -31,6 +32,8 @@ from agents.project_views import ProjectViews
 from agents.quarantine import Quarantine
 from agents.reading import EventLog
 from agents.redrive import Redriver, Repeat
+from agents.rule_book import RuleBook
+from agents.vetoes import Vetoes
 from bridge import read
 from bridge.append import EntityAppend, EventMessage, append
 from bridge.dead_letters import DeadLetters
@@ -63,6 +66,7 @@ from queries.tables_of_worker import WorkerTables
 from tables.network import NetworkTable
 from tables.outcomes import OutcomesTable
 from tables.persons import PersonsTable
+from tables.policies import PoliciesTable
 from tables.position import AppliedPositions
 from tables.quarantine import Parked, QuarantineTable
 from tables.rendered import RenderedTable
@@ -174,6 +178,9 @@ class Worker:
         self.timeline = TimelineTable(self._tables["timeline"])
         self.statistics = StatisticsTable(self._tables["statistics"])
         self.outcomes = OutcomesTable(self._tables["outcomes"])
+        self.policies = PoliciesTable(self._tables["policies"])
+        self.rules = RuleBook(nc)
+        self.policy_counters = PolicyCounters()
         self.quarantine = QuarantineTable(self._tables["quarantine"])
         self.positions = AppliedPositions()
         self.log = EventLog(nc)
@@ -208,6 +215,8 @@ class Worker:
             Ownership(self._producer),
             remembered=100,
             max_state_bytes=max_state_bytes,
+            vetoes=Vetoes(self.rules, self.policy_counters),
+            counters=self.policy_counters,
         )
 
     async def run(self, agents: Sequence[LaneAgent], records: Sequence[Record]) -> None:
@@ -278,6 +287,7 @@ class Worker:
             timeline=self.timeline,
             statistics=self.statistics,
             outcomes=self.outcomes,
+            policies=self.policies,
             quarantine=self.quarantine,
             positions=positions,
             log=self.log,

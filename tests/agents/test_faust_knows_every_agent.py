@@ -15,10 +15,13 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert dict(re.findall(r"@agents\.(\w+)\s*\|\s*([\w.]+)", shown.stdout)) == {
         "announce_changes": "person.events",
+        "apply_policies": "person.events",
         "decide_person": "person.commands",
+        "decide_rule": "person.commands",
         "expire_outcomes": "person.commands",
         "feed_index": "person.events",
         "fold_persons": "person.events",
+        "mark_live_position": "person.events",
         "mark_position": "person.events",
         "park_poison": "person.events",
         "project_network": "person.events",

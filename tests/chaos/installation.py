@@ -143,7 +143,12 @@ class Installation:
             nats_port = urlsplit(nats_url).port
             assert nats_port is not None
             nats_url = self.equipment.link_to_nats(name, nats_port)
-        settings = {"PERSON_ROUTES_FILE": str(self.routes.absolute()), "PERSON_REPLICAS": str(self.nodes)}
+        settings = {
+            "PERSON_ROUTES_FILE": str(self.routes.absolute()),
+            "PERSON_REPLICAS": str(self.nodes),
+            # The ledger knows every command that is sent; those of policies are not in it.
+            "PERSON_SHIPPED_POLICIES": "false",
+        }
         return self._worker_class(
             name,
             nats_url=nats_url,

@@ -6,7 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from domain.commands import COMMANDS, CommandAddress, command_address, content_digest, read_command
+from domain.command_address import CommandAddress, command_address
+from domain.command_form import content_digest
+from domain.commands import COMMANDS, read_command
 from domain.envelope import COMMAND_PREFIX
 from domain.ids import derive
 from domain.refusals import Refused

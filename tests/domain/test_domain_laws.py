@@ -14,7 +14,8 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.commands import Command, content_digest
+from domain.command_form import content_digest
+from domain.commands import Command
 from domain.decide import AlreadyRecorded, decide
 from domain.event_data.base import EventData
 from domain.event_data.component import ComponentAdded, ComponentPrimaryChanged, ComponentRemoved, ComponentUpdated

@@ -144,6 +144,31 @@ async def test_an_offset_is_committable_only_after_its_rows_are_durable_and_anno
     assert found == [(None, b"6"), (7, b"8")]
 
 
+async def test_a_cycle_whose_announcements_a_stop_cuts_off_is_left_to_the_next_owner(
+    make_lane: MakeLane, make_table: MakeTable, records: Records, eventually: Eventually
+) -> None:
+    tries = 0
+
+    class Unheard(Seen):
+        async def committed(self, batch: Batch) -> None:
+            nonlocal tries
+            if batch.records[0].offset == 7:
+                tries += 1
+                raise ConnectionError
+            await super().committed(batch)
+
+    seen = Unheard(await make_table("values"))
+    lane = make_lane(seen, max_batch=2)
+    lane.start(BEGIN)
+    lane.deliver(records(5, 8))
+    await eventually(lambda: tries > 0)
+
+    await lane.stop(1.0)
+
+    assert seen.durable == [5, 6]
+    assert lane.committable == 7
+
+
 async def test_a_cycle_whose_commit_fails_is_repeated(
     make_lane: MakeLane, make_table: MakeTable, records: Records, eventually: Eventually
 ) -> None:

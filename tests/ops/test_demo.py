@@ -31,13 +31,20 @@ def test_the_demo_loses_nothing_and_leaves_nothing_behind() -> None:
     assert report["persons"] >= 50
     assert report["lifecycle"]["accepted"] == report["lifecycle"]["commands"]
     assert report["lifecycle"]["takeover_seconds"] < 10
+    assert report["processes"]["sagas"] == {
+        "archival Completed": 1,
+        "onboarding Compensated": 1,
+        "onboarding Completed": 5,
+    }
+    assert report["processes"]["policies"]["welcome-email-onboarded@1"] == 5
+    assert report["processes"]["cancelled"][-1] == "compensated"
     assert _processes_below(REPOSITORY / "build/demo") == []
 
 
 @pytest.mark.slow
 def test_up_writes_where_everything_is_and_ends_cleanly(tmp_path: Path) -> None:
     up = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "up", "--workers", "1", "--data", str(tmp_path / "data")],
+        [sys.executable, "-m", "ops.cli", "up", "--workers", "1", "--neighbours", "--data", str(tmp_path / "data")],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.DEVNULL,
@@ -63,6 +70,8 @@ def test_up_writes_where_everything_is_and_ends_cleanly(tmp_path: Path) -> None:
         assert up.wait(30) == 0
         assert not any(_alive(pid) for pid in pids)
         assert not found.exists()
+        said = (tmp_path / "data/logs/neighbours.log").read_text().splitlines()
+        assert (said[0], said[-1]) == ("neighbours ready", "agent: nothing")
     finally:
         if up.poll() is None:
             up.kill()

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from domain.commands import COMMANDS
+from domain.process_commands import PROCESS_COMMANDS
 from ops.cli import main
 from queries.endpoints import ENDPOINTS
 
@@ -82,7 +83,7 @@ def test_the_help_of_send_lists_every_command() -> None:
         text = main.commands["send"].get_help(context)
 
     named = set(text.split("Commands:")[1].split())
-    assert named == {name.removeprefix("person.commands.") for name in COMMANDS}
+    assert named == {name.removeprefix("person.commands.") for name in (*COMMANDS, *PROCESS_COMMANDS)}
 
 
 def test_the_help_of_query_lists_every_endpoint() -> None:
@@ -103,6 +104,12 @@ def test_the_help_of_query_lists_every_endpoint() -> None:
         (("send", "lifecycle.suspend", "--reason", "x"), 2, "--person is missing"),
         (("send", "lifecycle.suspend", "--person", "abc"), 2, "--person must be a UUID"),
         (("send", "create", "--name", "X", "--id", "abc"), 2, "--id must be a UUID"),
+        (("send", "saga.cancel", "--person", "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60"), 2, "--target is for commands on"),
+        (("send", "rules.activate", "--target", "Auto Archive"), 2, "--target must be the name of a policy"),
+        (("sagas", "list", "--older-than", "soon"), 2, "--older-than must be a number and s, m, h or d"),
+        (("sagas", "show", "abc"), 2, "SAGA_ID must be a UUID"),
+        (("sagas", "retry", "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60"), 2, "Missing option '--reason'"),
+        (("sagas", "list"), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("send", "create", "--name", "X", "--data", '{"name": "Y"}'), 2, "--name and name in --data are given"),
         (("send", "create", "--name", "1"), 2, "--name: "),
         (("timeline", "x", "--type", "suspended"), 2, "no event type"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local.stack import Stack
 from ops.up import start_team, stop_team
-from tests.system.run import Findings, Plan, run
+from tests.system.run import SETTINGS, Findings, Plan, run
 
 SHOWN = 20
 
@@ -35,7 +35,7 @@ def main() -> int:
     plan = Plan(seed, given.persons, given.rounds, given.commands, given.merges, given.questions, restarts=True)
     say(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="person-system-") as folder, Stack(Path(folder) / "stack") as stack:
-        team = start_team(stack.endpoints, given.workers, Path(folder))
+        team = start_team(stack.endpoints, given.workers, Path(folder), SETTINGS)
         try:
             found = asyncio.run(run(plan, stack.endpoints, team, say))
         finally:

@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-from domain.commands import command_address, content_digest, read_command
+from domain.command_address import command_address
+from domain.command_form import content_digest
+from domain.commands import read_command
 from domain.decide import decide
 from domain.events import Event
 from domain.evolve import apply
@@ -35,7 +37,7 @@ class Model:
     def decide(self, asked: Asked) -> dict[str, Any]:
         """The outcome that the sender must be told, without a position; the model goes on from there."""
         address = command_address(asked.raw)
-        if address.command_id is None or address.person_id is None:
+        if address.command_id is None or address.key is None:
             reason = f"{address.field}: {address.reason}"
             refused = Refused("invalid_command", reason, field=address.field, rule=address.reason)
             return told(Outcome.refused(refused, command_id=address.command_id))

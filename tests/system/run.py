@@ -21,6 +21,9 @@ from tests.system.population import Population
 from tests.system.restarts import Restarts
 from tests.system.sender import Sender
 
+SETTINGS = {"PERSON_SHIPPED_POLICIES": "false"}
+"""Of the workers: the model knows what is sent to it, not what policies send."""
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -12,7 +12,7 @@ import pytest
 from local.stack import Endpoints
 from ops.up import start_team, stop_team
 from tests.system.__main__ import say
-from tests.system.run import Plan, run
+from tests.system.run import SETTINGS, Plan, run
 
 SEED = "PERSON_TEST_SEED"
 
@@ -26,7 +26,7 @@ async def test_outcomes_events_tables_and_queries_are_those_of_the_model(
     # Shown when the test fails: the same seed asks the same again.
     say(f"{SEED}={seed}")
     plan = Plan(seed, persons=40, rounds=2, commands_each=4, merges=6, questions=25, restarts=False)
-    team = await asyncio.to_thread(start_team, own_servers, 2, tmp_path)
+    team = await asyncio.to_thread(start_team, own_servers, 2, tmp_path, SETTINGS)
     try:
         found = await run(plan, own_servers, team, say)
     finally:

@@ -23,6 +23,7 @@ REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
         {"projection": "timeline", "key": ADA},
         {"projection": "views", "key": ADA, "view": "contact"},
         {"projection": "statistics", "key": LONG_AGO[:10]},
+        {"projection": "activity", "key": ADA},
     ),
     "get_timeline": ({"person_id": ADA, "categories": ["lifecycle"], "order": "asc"},),
     "get_network": ({"person_id": ADA, "depth": 2, "metrics": True},),

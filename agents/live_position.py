@@ -1,0 +1,132 @@
+"""How far the effects of person events have gone: the position of each partition below which an event starts no saga and fires no policy.
+
+Guarantee: a position moves only behind events whose effects the servers have acknowledged, and it is kept in JetStream, not in Kafka: a
+consumer group that is reset, tables that are rebuilt and another installation on the same streams cause nothing again. It is written
+once a second, so that after a crash the effects of a second may be caused again, under the same ids."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from agents.reading import decoded
+from bridge import read
+from bridge.append import EntityAppend, EventMessage, append_each
+from bridge.errors import AppendRefusedError, BridgeError
+from config.streams import POSITIONS
+from lanes.agent import Batch, LaneAgent
+
+logger = logging.getLogger(__name__)
+
+WRITE_INTERVAL_S = 1.0
+
+
+def position_subject(partition: int, of: str = "events") -> str:
+    """Where the position of a partition of the person events, or of the saga events, is kept."""
+    return f"person.positions.{of}.{partition}"
+
+
+class LivePositions:
+    """The live positions of a worker's partitions. A position is a stream sequence of the stream of `of`, `events` or `sagas`."""
+
+    def __init__(self, nc: Client, of: str = "events") -> None:
+        self._nc = nc
+        self._of = of
+        self._floors: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
+        self._written: dict[int, int] = {}
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def floor(self, partition: int) -> int:
+        """The position when this worker took the partition over: effects come of events above it only; 0 before the first event.
+
+        Raises what the servers' client raises when it cannot be read.
+        """
+        known = self._floors.get(partition)
+        if known is None:
+            known = self._floors[partition] = max((await self._stored(partition))[0], self._reached.get(partition, 0))
+        return known
+
+    def reached(self, partition: int) -> int:
+        """Up to where this worker has caused effects; 0 before its first cycle."""
+        return self._reached.get(partition, 0)
+
+    def advance(self, partition: int, stream_sequence: int) -> None:
+        """Say that all effects of the events up to a stream sequence are acknowledged."""
+        if stream_sequence > self._reached.get(partition, 0):
+            self._reached[partition] = stream_sequence
+
+    def forget(self, partition: int) -> None:
+        """Read the position again when it is asked for next: another worker may have moved it."""
+        self._floors.pop(partition, None)
+
+    def start(self) -> None:
+        """Begin to write what was reached, once a second."""
+        self._task = asyncio.get_running_loop().create_task(self._write_periodically(), name="live positions")
+
+    async def stop(self) -> None:
+        """Write what was reached and end. What cannot be written now is caused again by the next owner, under the same ids."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            self._task = None
+        with suppress(BridgeError, NatsError, TimeoutError):
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what was reached and is not written yet; a position never moves back, whoever writes it."""
+        async with self._writing:
+            for partition, reached in list(self._reached.items()):
+                if reached > self._written.get(partition, 0):
+                    self._written[partition] = await self._store(partition, reached)
+
+    async def _write_periodically(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_INTERVAL_S)
+            try:
+                await self.write()
+            except (BridgeError, NatsError, TimeoutError) as error:
+                logger.warning("the live positions could not be written: %s", error or type(error).__name__)
+
+    async def _store(self, partition: int, reached: int) -> int:
+        """Store a position unless a higher one is stored; returns the stored one."""
+        while True:
+            stored, sequence = await self._stored(partition)
+            if stored >= reached:
+                return stored
+            subject = position_subject(partition, self._of)
+            message = EventMessage(subject, str(reached).encode(), f"{subject}/{reached}")
+            [result] = await append_each(self._nc, [EntityAppend(subject, sequence, [message])])
+            if not isinstance(result, AppendRefusedError):
+                return reached
+            # The owner before or after this worker was faster.
+
+    async def _stored(self, partition: int) -> tuple[int, int]:
+        """The stored position and the sequence of the message that holds it, from the stream's leader."""
+        message = await read.last_message(self._nc, POSITIONS, position_subject(partition, self._of))
+        return (0, 0) if message is None else (int(message.data), message.stream_sequence)
+
+
+class MarkLivePosition(LaneAgent):
+    """Moves the live position of the partition behind each cycle; runs behind all agents that cause effects."""
+
+    name = "mark_live_position"
+
+    def __init__(self, positions: LivePositions) -> None:
+        self._positions = positions
+
+    async def process(self, batch: Batch) -> None:
+        """Nothing to fold."""
+
+    async def committed(self, batch: Batch) -> None:
+        """Every agent before this one has had its effects acknowledged."""
+        self._positions.advance(batch.partition, decoded(batch).last_stream_sequence)
+
+    def forget(self, partition: int) -> None:
+        """Read the position again: the partition may have moved meanwhile."""
+        self._positions.forget(partition)

@@ -1,0 +1,291 @@
+"""What all translators share: events of one neighbour on person.foreign become commands of this domain, or signals for its sagas.
+
+Guarantee: an event is done when each of its commands has an outcome, or when it is a dead letter; a worker that dies before repeats the same
+commands under the same ids. Commands for a person are sent in the order of the events that are routed together; different persons do not wait for each other. A
+refused command is an answer, no error; what cannot be translated touches no other event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from agents.command_sender import CommandOutcome, CommandSender, InterruptedWaitError
+from agents.containment import is_transient
+from agents.finding_persons import FindPersons
+from agents.foreign_counters import ForeignCounters
+from agents.reading import dead_letter, letter_of
+from bridge import headers
+from bridge.dead_letters import DeadLetters
+from domain.canonical import NotCanonical
+from domain.fields import dotted
+from domain.foreign import ForeignEvent, read_foreign_event
+from domain.ids import is_person_id
+from domain.partitions import partition_of
+from domain.resolved import MAX_REDIRECTS
+from domain.translate.catalogue import ForPersons, translated
+from domain.translate.commands import AdapterCommand, command_of, signal_command
+from domain.translate.outbound import NEIGHBOURS, Neighbour
+from domain.translate.rule import KnownPerson, Wish
+from domain.translate.signals import Signal
+from domain.undecodable import Undecodable
+from lanes.agent import Batch, LaneAgent
+from lanes.failure import stack_of
+from lanes.record import Record
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE: Final = 64
+"""Groups of events, and persons of one event, that a translator works on side by side."""
+TRIES: Final = 3
+FIRST_DELAY_S: Final = 0.2
+"""Behind the first try to find a person, or to have a command decided; four times that behind the second."""
+FIRST_BACKOFF_S: Final = 0.1
+LAST_BACKOFF_S: Final = 10.0
+REMEMBERED: Final = 10_000
+"""Persons of which the position of the last accepted command is known, so that it is in what is known of them."""
+
+
+class UnresolvedPersonError(Exception):
+    """Nobody, or more than one person, is linked with what an event of one person is about."""
+
+
+class UndecidedError(Exception):
+    """A command has failed each time; the code says how."""
+
+
+class Sent(NamedTuple):
+    """A command that is stored and has no outcome yet."""
+
+    event: ForeignEvent
+    wish: Wish
+    person_id: str
+    command: AdapterCommand
+    waiting: asyncio.Future[CommandOutcome]
+
+
+class TranslateNeighbour(LaneAgent):
+    """Translates the events of one neighbour; a cycle ends when all of its events are done."""
+
+    domain: Neighbour
+
+    def __init__(
+        self,
+        sender: CommandSender,
+        persons: FindPersons,
+        letters: DeadLetters,
+        counters: ForeignCounters,
+        *,
+        partitions: int,
+    ) -> None:
+        self._sender = sender
+        self._persons = persons
+        self._letters = letters
+        self._counters = counters
+        self._partitions = partitions
+        self._positions: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+
+    async def process(self, batch: Batch) -> None:
+        """Translate the events of this neighbour, groups of the same key in order."""
+        by_domain = batch.once("records by neighbour", lambda: _by_domain(batch.records))
+        if self.domain == NEIGHBOURS[0]:
+            for record in by_domain.get("", ()):
+                reason = "subject: that of no neighbour, the bridge did not write this"
+                await dead_letter(self._letters, self.name, record, "undecodable", reason)
+        groups: dict[bytes, list[Record]] = {}
+        for record in by_domain.get(self.domain, ()):
+            groups.setdefault(record.key, []).append(record)
+        if not groups:
+            return
+        room = asyncio.Semaphore(AT_ONCE)
+        results = await asyncio.gather(
+            *(self._group(records, room) for records in groups.values()), return_exceptions=True
+        )
+        # All have ended before an error goes on: none may send behind the back of the cycle that comes again.
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _group(self, records: Sequence[Record], room: asyncio.Semaphore) -> None:
+        async with room:
+            for record in records:
+                await self._until_answered(record)
+
+    async def _until_answered(self, record: Record) -> None:
+        """Translate one event; what a server does not answer is asked again for ever."""
+        backoff = FIRST_BACKOFF_S
+        while True:
+            try:
+                await self._translate_or_bury(record)
+                return
+            except InterruptedWaitError:
+                raise
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                logger.warning("%s waits %.1f s: %s", self.name, backoff, error or type(error).__name__)
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, LAST_BACKOFF_S)
+
+    async def _translate_or_bury(self, record: Record) -> None:
+        event: ForeignEvent | None = None
+        cause: str
+        attempts = 1
+        try:
+            subject, _ = headers.source(record.headers)
+            event = read_foreign_event(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
+            await self._translate(event)
+            return
+        except Undecodable as error:
+            cause, reason = error.cause, error.reason
+        except NotCanonical as error:
+            cause, reason = "undecodable", f"data.{dotted(error.path)}: {error.rule}"
+        except headers.NotCarriedError as error:
+            cause, reason = "undecodable", str(error)
+        except UnresolvedPersonError as error:
+            cause, reason, attempts = "unresolved_person", str(error), TRIES
+        except UndecidedError as error:
+            cause, reason, attempts = "handler_failed", f"a command failed: {error}", TRIES
+        except Exception as error:
+            if is_transient(error):
+                raise
+            logger.error("%s has a defect: %s", self.name, stack_of(error))
+            cause, reason = "handler_failed", type(error).__name__
+        await self._letters.store(replace(letter_of(self.name, record, cause, reason), attempts=attempts))
+        self._counters.event(self.domain, event.type if event is not None else "", "dead_lettered")
+
+    async def _translate(self, event: ForeignEvent) -> None:
+        becomes = translated(event)
+        if isinstance(becomes, Signal):
+            await self._signal(event, becomes)
+            self._counters.event(self.domain, event.type, "signalled")
+        elif isinstance(becomes, ForPersons):
+            await self._for_persons(becomes)
+            self._counters.event(self.domain, event.type, "translated")
+        else:
+            self._counters.event(self.domain, event.type, "ignored")
+
+    async def _signal(self, event: ForeignEvent, signal: Signal) -> None:
+        command = signal_command(event, signal)
+        outcome = await self._decided(command, await self._sender.send(command))
+        self._count(command, outcome)
+
+    async def _for_persons(self, becomes: ForPersons) -> None:
+        """One person after the other would let an event about many hold up all others."""
+        persons = await self._concerned(becomes)
+        if len(persons) == 1:
+            await self._for_person(becomes, persons[0])
+            return
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(person_id: str) -> None:
+            async with room:
+                await self._for_person(becomes, person_id)
+
+        results = await asyncio.gather(*(one(person_id) for person_id in persons), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _concerned(self, becomes: ForPersons) -> Sequence[str]:
+        """Whom an event concerns, merged persons replaced; raises UnresolvedPersonError when that must be one and is not."""
+        if becomes.person_id is not None:
+            return [await self._persons.target_of(becomes.person_id)]
+        link = becomes.link
+        if becomes.spec.whom == "everybody":
+            return [] if link is None else await self._persons.linked(link, level=True)
+        if link is None:
+            raise UnresolvedPersonError("the event names no person")
+        delay = FIRST_DELAY_S
+        for number in range(TRIES):
+            if number:
+                # It may have been linked a moment ago.
+                await asyncio.sleep(delay)
+                delay *= 4
+            found = await self._persons.linked(link, level=number > 0)
+            if len(found) == 1:
+                return found
+            if found:
+                raise UnresolvedPersonError(f"{len(found)} persons are linked by kind {link.kind}")
+        raise UnresolvedPersonError(f"nobody is linked by kind {link.kind}")
+
+    async def _for_person(self, becomes: ForPersons, person_id: str) -> None:
+        known = KnownPerson()
+        if becomes.spec.needs_person:
+            known = await self._persons.known(person_id, self._positions.get(person_id))
+        sent: list[Sent] = []
+        try:
+            for wish in becomes.wishes(known):
+                one = await self._send(becomes.event, wish, person_id, becomes.person_id)
+                if wish.otherwise:
+                    await self._settle(one, becomes.person_id)
+                else:
+                    # Commands of a person are decided in the order in which they are stored.
+                    sent.append(one)
+        finally:
+            results = await asyncio.gather(
+                *(self._settle(one, becomes.person_id) for one in sent), return_exceptions=True
+            )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _send(self, event: ForeignEvent, wish: Wish, person_id: str, named: str | None) -> Sent:
+        command = command_of(event, wish, person_id, is_named=person_id == named)
+        return Sent(event, wish, person_id, command, await self._sender.send(command))
+
+    async def _settle(self, sent: Sent, named: str | None) -> None:
+        """Wait for the outcome of a command, and send what comes in its place when it is refused."""
+        for _ in range(MAX_REDIRECTS):
+            outcome = await self._decided(sent.command, sent.waiting)
+            self._count(sent.command, outcome)
+            if outcome.status == "accepted":
+                self._remember(sent.person_id, outcome)
+                return
+            target = outcome.facts.get("target")
+            otherwise = sent.wish.otherwise.get(outcome.code)
+            if otherwise is not None:
+                sent = await self._send(sent.event, otherwise(outcome.facts), sent.person_id, named)
+            elif outcome.code == "merged_away" and is_person_id(target):
+                # The merge was not in the tables yet when the person was looked for.
+                sent = await self._send(sent.event, sent.wish, str(target), named)
+            else:
+                return
+
+    async def _decided(self, command: AdapterCommand, waiting: asyncio.Future[CommandOutcome]) -> CommandOutcome:
+        """The decision on a command; one that fails is sent again, twice. Raises UndecidedError."""
+        outcome = await self._sender.outcome(command, waiting)
+        delay = FIRST_DELAY_S
+        for _ in range(TRIES - 1):
+            if outcome.status != "failed":
+                return outcome
+            await asyncio.sleep(delay)
+            delay *= 4
+            outcome = await self._sender.outcome(command, await self._sender.send(command))
+        if outcome.status == "failed":
+            self._count(command, outcome)
+            raise UndecidedError(outcome.code)
+        return outcome
+
+    def _count(self, command: AdapterCommand, outcome: CommandOutcome) -> None:
+        self._counters.command(self.domain, command.type, outcome.status, outcome.code)
+
+    def _remember(self, person_id: str, outcome: CommandOutcome) -> None:
+        if outcome.position is None or outcome.position["partition"] != partition_of(person_id, self._partitions):
+            return
+        self._positions[person_id] = outcome.position
+        self._positions.move_to_end(person_id)
+        if len(self._positions) > REMEMBERED:
+            self._positions.popitem(last=False)
+
+
+def _by_domain(records: Sequence[Record]) -> Mapping[str, list[Record]]:
+    """Records by the neighbour in whose subject they were stored, those of none under an empty text."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        domain = record.headers.get(headers.SUBJECT, b"").decode(errors="replace").partition(".")[0]
+        found.setdefault(domain if domain in NEIGHBOURS else "", []).append(record)
+    return found

@@ -1,0 +1,1 @@
+"""Policies: rules that people write, change and stop while the system runs. Pure: no clock, no I/O, no store."""

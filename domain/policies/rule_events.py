@@ -1,0 +1,208 @@
+"""Events of rules: what was registered, put in force and decided, and the one place where their bytes are made and read."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, Protocol, cast
+
+from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError
+
+from domain.canonical import encode_stored
+from domain.envelope import CONTENT_TYPE, SPEC_VERSION, Depth, Ordinal, correlation_fault
+from domain.events import read_document
+from domain.fields import broken_rule
+from domain.ids import NS, PolicyId, Uuid, derive
+from domain.model import STORED, Frozen
+from domain.policies.checked import CheckedPolicy
+from domain.policies.evaluation import SOURCE, Judgement
+from domain.policies.occasion import Occasion
+from domain.policies.rule_event_data import RULE_EVENTS, RuleDecided, RuleEventData, RuleEventName, RuleRegistered
+from domain.times import Instant
+from domain.undecodable import Undecodable
+
+STATE_EVENTS: Final[tuple[RuleEventName, ...]] = ("registered", "shadowed", "activated", "suspended", "retired")
+"""What the fold of the rules reads: the stream PERSON_RULES."""
+RULE_SUBJECTS: Final = "person.rules"
+TYPE_PREFIX: Final = "person.rule."
+
+
+class RuleEvent(Frozen):
+    """One event of a rule. Those of `STATE_EVENTS` count 1, 2, 3, … per policy in `sequence`; decisions have none."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    id: Uuid
+    name: RuleEventName
+    policy_id: PolicyId = Field(alias="subject")
+    sequence: Ordinal | None = None
+    time: Instant
+    correlationid: Uuid
+    causationid: Uuid
+    causationdepth: Depth
+    actor: str
+    data: SerializeAsAny[RuleEventData]
+
+    @property
+    def type(self) -> str:
+        """``person.rule.<name>``."""
+        return TYPE_PREFIX + self.name
+
+    @property
+    def version(self) -> int:
+        """The version of the policy that it is about."""
+        data = self.data
+        return data.document.version if isinstance(data, RuleRegistered) else cast("int", data.__dict__["version"])
+
+
+class SentCommand(Protocol):
+    """What the record of a refusal needs of the command."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def actor(self) -> str:
+        """``policy:<policy_id>@<version>``."""
+
+    @property
+    def now(self) -> datetime:
+        """Its time."""
+
+    @property
+    def correlationid(self) -> str:
+        """Its correlation."""
+
+    @property
+    def causationid(self) -> str:
+        """The event that the policy was asked about."""
+
+    @property
+    def causationdepth(self) -> int:
+        """Its depth."""
+
+
+def rule_event_subject(name: RuleEventName, policy_id: str) -> str:
+    """Where an event is stored."""
+    return f"{RULE_SUBJECTS}.{name}.{policy_id}"
+
+
+def rule_filter(policy_id: str) -> str:
+    """All events of one policy within PERSON_RULES; decisions are kept in a stream of their own."""
+    return f"{RULE_SUBJECTS}.*.{policy_id}"
+
+
+def write_rule_event(event: RuleEvent) -> bytes:
+    """The bytes of an event, made once by the writer."""
+    return encode_stored(
+        {
+            "specversion": SPEC_VERSION,
+            "id": event.id,
+            "type": event.type,
+            "dataversion": 1,
+            "source": SOURCE,
+            "subject": event.policy_id,
+            "time": event.time,
+            "datacontenttype": CONTENT_TYPE,
+            "sequence": event.sequence,
+            "correlationid": event.correlationid,
+            "causationid": event.causationid,
+            "causationdepth": event.causationdepth,
+            "actor": event.actor,
+            "data": event.data,
+        }
+    )
+
+
+def read_rule_event(raw: bytes, *, subject: str | None = None) -> RuleEvent:
+    """The event in stored bytes, and under the subject it was stored with. Raises Undecodable."""
+    document = read_document(raw)
+    event_type = document.get("type")
+    name: Any = event_type.removeprefix(TYPE_PREFIX) if isinstance(event_type, str) else None
+    model = RULE_EVENTS.get(name)
+    if model is None or event_type != TYPE_PREFIX + name:
+        raise Undecodable("unknown_type", "type")
+    if document["dataversion"] != 1:
+        raise Undecodable("unknown_version", "dataversion")
+    payload = document.get("data")
+    if not isinstance(payload, dict):
+        raise Undecodable("undecodable", "data: object")
+    event = _restored({**document, "name": name}, payload, model)
+    if subject is not None and subject != rule_event_subject(event.name, event.policy_id):
+        raise Undecodable("subject_mismatch", "not the subject of this event")
+    return event
+
+
+def decided(policy: CheckedPolicy, occasion: Occasion, judgement: Judgement) -> RuleEvent:
+    """The record of a judgement that is not silent. The same judgement gives the same event."""
+    cause, on_event = occasion.cause, policy.document.effect == "send"
+    planned = judgement.command
+    data = RuleDecided.admit(
+        {
+            "version": policy.version,
+            "verdict": judgement.verdict,
+            "event_id": cause.id if on_event else None,
+            "command_id": cause.id if not on_event else planned.id if planned else None,
+            "person_id": cause.person_id,
+            "sequence": cause.sequence,
+            "fault": judgement.fault,
+            "inputs": inputs_digest(policy, occasion),
+        }
+    )
+    return RuleEvent(
+        id=derive(policy.namespace, f"{judgement.verdict}:{cause.id}"),
+        name="decided",
+        policy_id=policy.policy_id,
+        time=cause.time,
+        correlationid=cause.correlationid,
+        causationid=cause.id,
+        causationdepth=cause.depth + 1,
+        actor=f"policy:{policy.name}",
+        data=data,
+    )
+
+
+def refused(command: SentCommand, code: str) -> RuleEvent:
+    """The record that a command which a policy sent was refused. The same outcome gives the same event."""
+    policy_id, _, version = command.actor.removeprefix("policy:").partition("@")
+    namespace = derive(NS, f"policy:{policy_id}@{version}")
+    data = RuleDecided.admit(
+        {
+            "version": int(version),
+            "verdict": "refused",
+            "event_id": command.causationid,
+            "command_id": command.id,
+            "code": code,
+        }
+    )
+    return RuleEvent(
+        id=derive(namespace, f"refused:{command.id}"),
+        name="decided",
+        policy_id=policy_id,
+        time=command.now,
+        correlationid=command.correlationid,
+        causationid=command.id,
+        causationdepth=command.causationdepth + 1,
+        actor=command.actor,
+        data=data,
+    )
+
+
+def inputs_digest(policy: CheckedPolicy, occasion: Occasion) -> str:
+    """SHA-256 of what the condition reads, in hex: equal inputs of a repeated evaluation have equal digests."""
+    return sha256(encode_stored({name: occasion[name] for name in sorted(policy.condition.reads)})).hexdigest()
+
+
+def _restored(document: dict[str, Any], payload: Mapping[str, Any], model: type[RuleEventData]) -> RuleEvent:
+    try:
+        document["data"] = model.restore(payload)
+    except ValidationError as error:
+        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
+    try:
+        event: RuleEvent = RuleEvent.__pydantic_validator__.validate_python(document, context=STORED, extra="ignore")
+    except ValidationError as error:
+        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
+    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
+    if fault:
+        raise Undecodable("undecodable", f"{fault}: correlation")
+    return event

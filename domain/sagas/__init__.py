@@ -1,0 +1,1 @@
+"""Sagas: long-running work over several persons and domains, as data and pure functions."""

@@ -1,0 +1,1 @@
+"""`person policies`: write, check, put in force and understand policies."""

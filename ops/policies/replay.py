@@ -1,0 +1,86 @@
+"""Events of persons as policies see them, read from JetStream alone: each with the person right after it.
+
+Guarantee: bounded by where the stream ended when a read began; the same pure functions as in the workers fold and ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import NamedTuple
+
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from bridge import read
+from bridge.read import StoredMessage
+from config.streams import EVENTS
+from domain.event_catalogue import EVENTS as CATALOGUE
+from domain.events import Event, read_event
+from domain.evolve import SequenceGap, apply
+from domain.person import Person
+from domain.subjects import EVENT_SUBJECTS, parse_event_subject, person_filter
+from domain.undecodable import Undecodable
+
+SILENCE_S = 10.0
+
+
+class Unreadable(Exception):  # noqa: N818 - named as what happened
+    """The events of a person cannot be folded beyond some point; the message names the sequence and the cause."""
+
+
+class Happened(NamedTuple):
+    """An event, the person right after it, and when and where it was stored."""
+
+    event: Event
+    person: Person
+    stored_at: datetime
+    stream_sequence: int
+
+
+async def history(nc: Client, person_id: str) -> AsyncIterator[Happened]:
+    """Everything that happened to a person, from the first event on. Raises Unreadable."""
+    person = Person.new(person_id)
+    async for message in read.messages(nc, EVENTS, person_filter(person_id)):
+        try:
+            event = read_event(message.data, subject=message.subject)
+            person = apply(person, event)
+        except (Undecodable, SequenceGap) as error:
+            raise Unreadable(f"event behind sequence {person.version}: {error}") from None
+        yield Happened(event, person, message.stored_at, message.stream_sequence)
+
+
+async def events_of_type(nc: Client, event_type: str, since: datetime | None = None) -> AsyncIterator[StoredMessage]:
+    """Events of one type in the order of the stream, those stored since a moment or all."""
+    spec = CATALOGUE[event_type]
+    async for message in stored_messages(nc, EVENTS, f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.>", since):
+        yield message
+
+
+async def stored_messages(
+    nc: Client, stream: str, subject: str, since: datetime | None = None
+) -> AsyncIterator[StoredMessage]:
+    """Messages under a subject up to the newest one at the time of the call, many in one go."""
+    last = await read.last_message(nc, stream, subject)
+    if last is None or (since is not None and last.stored_at < since):
+        return
+    start = ConsumerConfig()
+    if since is not None:
+        start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=since)
+    subscription = await nc.jetstream().subscribe(subject, stream=stream, ordered_consumer=True, config=start)
+    try:
+        reached = 0
+        while reached < last.stream_sequence:
+            message = await subscription.next_msg(timeout=SILENCE_S)
+            reached = message.metadata.sequence.stream
+            if reached <= last.stream_sequence:
+                yield StoredMessage(message.subject, message.data, reached, message.metadata.timestamp)
+    finally:
+        await subscription.unsubscribe()
+
+
+def person_of(message: StoredMessage) -> str:
+    """The person of a stored event."""
+    person_id = parse_event_subject(message.subject).person_id
+    assert person_id is not None, "stored subjects name their person"
+    return person_id
