@@ -60,6 +60,7 @@ from agents.translate_git import TranslateGit
 from agents.translate_identity import TranslateIdentity
 from agents.translate_location import TranslateLocation
 from agents.translate_organization import TranslateOrganization
+from agents.translated_positions import TranslatedPositions
 from agents.translating import TranslateNeighbour
 from agents.vetoes import Vetoes
 from bridge.connection import connect
@@ -85,6 +86,7 @@ from lanes.recovery import RecoverySettings
 from lanes.runtime import LaneSettings
 from lanes.table import LaneTable, raw_schema
 from lanes.table_memory import TableMemory
+from queries.foreign_metrics import of_neighbours
 from queries.index.database import SOURCES, UnfitSqliteError
 from queries.index.feed import IndexFeed
 from queries.linked import LinkedPersons
@@ -107,6 +109,7 @@ from queries.saga_census import SagaCensus
 from queries.saga_metrics import of_sagas
 from queries.service import QueryService
 from queries.subscriptions.messages import FOLLOWED
+from queries.sweep_metrics import of_sweeps
 from queries.tables_of_worker import WorkerTables
 from tables import (
     network,
@@ -225,6 +228,7 @@ class PersonApp(LaneApp):
         self.saga_counts = SagaCounts()
         self._policy_counters = PolicyCounters()
         self._sender = CommandSender(self.nc)
+        self._translated = TranslatedPositions(self.nc)
         self._foreign_counters = ForeignCounters()
         positions = AppliedPositions()
         self._saga_positions = AppliedPositions()
@@ -270,6 +274,7 @@ class PersonApp(LaneApp):
             self._letters,
             timeouts=timeouts,
         )
+        self._sweep = SweepInactivity(self.worker_tables.persons, self.nc)
         self._declare_agents()
         self.queries = QueryService(self.nc, self.worker_tables, app_id=settings.app_id)
         self.lanes.on_started.append(self._partitions_started)
@@ -284,7 +289,9 @@ class PersonApp(LaneApp):
             of_recovery(lambda: self.tables.recovery.status()),
             of_subscriptions(self.queries.subscriptions),
             of_policies(self.rules, self._policy_counters),
+            of_neighbours(self._foreign_counters),
             of_sagas(self._saga_census.counted, self.saga_counts),
+            of_sweeps(self._sweep),
         ):
             self.metrics.add(source)
         add_pages(self, self.nc, self.worker_tables, self.metrics)
@@ -316,6 +323,7 @@ class PersonApp(LaneApp):
         await self._sender.start()
         self._live.start()
         self._live_sagas.start()
+        self._translated.start()
         await self.lane_producer.start()
         await self.lane_writer.start()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -325,7 +333,12 @@ class PersonApp(LaneApp):
         await self.routes.stop()
         await super().on_stop()
         await asyncio.gather(
-            self.queries.stop(), self._reports.stop(), self.rules.stop(), self._live.stop(), self._live_sagas.stop()
+            self.queries.stop(),
+            self._reports.stop(),
+            self.rules.stop(),
+            self._live.stop(),
+            self._live_sagas.stop(),
+            self._translated.stop(),
         )
         await self._saga_census.stop()
         await asyncio.gather(self.index.stop(), self.saga_index.stop())
@@ -410,8 +423,16 @@ class PersonApp(LaneApp):
         )
         command_agents: list[LaneAgent] = [
             decide_person,
-            DecideSaga(tables.outcomes, self._saga_log, self._saga_history, self.nc, self._letters, self.saga_counts),
-            DecideRule(tables.outcomes, self.nc, self._letters, self.ownership),
+            DecideSaga(
+                tables.outcomes,
+                self._saga_log,
+                self._saga_history,
+                self.nc,
+                self._letters,
+                self.saga_counts,
+                self._policy_counters,
+            ),
+            DecideRule(tables.outcomes, self.nc, self._letters, self.ownership, self._policy_counters),
             ExpireOutcomes(tables.outcomes, keep_s=self.settings.outcomes_keep_s),
         ]
         saga_agents: list[LaneAgent] = [
@@ -422,7 +443,7 @@ class PersonApp(LaneApp):
         timer_agents: list[LaneAgent] = [
             FireTimers(self._saga_log, self._letters, self.saga_counts),
             # Behind what sagas wait for: it may take long.
-            SweepInactivity(tables.persons, self.nc),
+            self._sweep,
         ]
         foreign_agents: list[LaneAgent] = [
             translator(
@@ -430,6 +451,7 @@ class PersonApp(LaneApp):
                 LinkedPersons(lambda timeout_s: self.queries.asking(timeout_s)),
                 self._letters,
                 self._foreign_counters,
+                self._translated,
                 partitions=self.settings.partitions,
             )
             for translator in TRANSLATORS

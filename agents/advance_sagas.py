@@ -49,7 +49,11 @@ class AdvanceSagas(LaneAgent):
         for person_id, arrivals in concerned.items():
             folded = self._persons.read(batch.partition, person_id).stream_sequence
             # Parked events come behind the live position, when they are redriven.
-            is_redriven = redrive is not None and redrive.agent == FoldPersons.name and redrive.person_id == person_id
+            is_redriven = (
+                redrive is not None
+                and (redrive.agent, redrive.person_id) == (FoldPersons.name, person_id)
+                and redrive.discarding is None
+            )
             for arrival in arrivals:
                 event = arrival.event
                 # What is not folded is parked and comes again.

@@ -3,7 +3,7 @@
 Guarantee: a policy is asked once about each live event of its trigger, on the person as it was right after that event, in the order of
 policy ids. What it decides is counted, and its messages are kept, in the group commit of the event; they are sent behind it until the
 servers have acknowledged each, under ids that are derived from policy and event. A policy that fails is counted and stops nobody.
-Replays, imported and migrated events cause nothing."""
+Replays, imported and migrated events cause nothing. Only silent verdicts of the last tenth of a second may be missing after a kill."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nats.aio.client import Client
 
@@ -26,9 +27,10 @@ from agents.publishing import publish_event
 from agents.quarantine import redrive_of
 from agents.reading import Arrival, EventLog, marked
 from agents.rule_book import InForce, RuleBook
-from domain.events import Event
+from domain.events import Became, Event
 from domain.origin import tells_of_the_past
 from domain.person import Person
+from domain.policies.checked import CheckedPolicy
 from domain.policies.evaluation import Judgement, judge
 from domain.policies.occasion import Occasion
 from domain.policies.rule_events import decided, rule_event_subject, write_rule_event
@@ -44,6 +46,18 @@ from tables.quarantine import QuarantineTable
 
 logger = logging.getLogger(__name__)
 
+DEFECT: Final = Judgement("indeterminate", "defect")
+"""The answer of a policy that has raised an error."""
+
+AT_ONCE = 256
+"""Messages on their way together: so many are stored long before the first one has waited too long."""
+
+SILENCE_S = 0.1
+"""So long silent verdicts may wait to be written: a table more is what a small cycle costs, and nobody misses them."""
+
+TURN_S = 0.005
+"""So long a cycle asks policies before it lets others run."""
+
 
 class LiveEvent(NamedTuple):
     """An event that policies are asked about, and the person right after it."""
@@ -56,12 +70,14 @@ class LiveEvent(NamedTuple):
 
 @dataclass
 class PartitionProgress:
-    """What this worker knows of a partition: the progress that is committed, and what is to be removed from the outbox."""
+    """What this worker knows of a partition: the progress of committed cycles, and what is to be removed from the outbox."""
 
     reached: Progress
     sent: list[bytes] = field(default_factory=list)
     unsent: list[Outgoing] = field(default_factory=list)
     """Left by an earlier owner."""
+    staged_at: float = 0.0
+    """When progress was written last; seconds of the monotonic clock."""
 
 
 @dataclass
@@ -112,20 +128,26 @@ class ApplyPolicies(LaneAgent):
         floor = await self._live.floor(batch.partition)
         progress = Progress(known.reached.stream_sequence, dict(known.reached.silent))
         cycle = batch.once(_CYCLE, lambda: Cycle(view, known, floor, progress))
+        began = time.perf_counter()
         for live in await self._live_events(batch, cycle, candidates):
             self._ask(cycle, live, portraits(batch))
+            if time.perf_counter() - began > TURN_S:
+                # Many policies and many events must not keep readers and other lanes waiting until the end.
+                await asyncio.sleep(0)
+                began = time.perf_counter()
         self._stage(cycle)
 
     async def committed(self, batch: Batch) -> None:
-        """Send what was decided, all at once, and wait until the servers have it."""
+        """Send what was decided, many at once, and wait until the servers have it."""
         cycle: Cycle | None = batch.once(_CYCLE, _none)
         if cycle is None:
             return
         known = cycle.known
         outgoing = [*known.unsent, *cycle.outgoing]
-        await asyncio.gather(
-            *(publish_event(self._nc, one.subject, one.data, one.id) for kept in outgoing for one in kept.messages)
-        )
+        messages = [message for one in outgoing for message in one.messages]
+        for first in range(0, len(messages), AT_ONCE):
+            together = messages[first : first + AT_ONCE]
+            await asyncio.gather(*(publish_event(self._nc, one.subject, one.data, one.id) for one in together))
         known.reached = cycle.progress
         known.sent = [one.key for one in outgoing]
         known.unsent = []
@@ -148,16 +170,21 @@ class ApplyPolicies(LaneAgent):
         return known
 
     def _candidates(self, batch: Batch) -> list[FoldedPerson]:
-        """Persons with an event in this cycle that a policy has as its trigger."""
+        """Persons with an event in this cycle that a policy may have as its trigger. Every event passes here, so it is one look."""
         triggers = self._book.triggers
         if not triggers:
             return []
-        return [
-            one
-            for one in folded_persons(batch).values()
-            if any(_is_asked_about(triggers, step.arrival) for step in one.steps)
-            or any(_is_asked_about(triggers, arrival) for arrival in one.again)
-        ]
+        found = []
+        for one in folded_persons(batch).values():
+            for step in one.steps:
+                event = step.arrival.event
+                if event is not None and (event.type in triggers or type(event.data) is Became):
+                    found.append(one)
+                    break
+            else:
+                if one.again and any(_is_asked_about(triggers, arrival) for arrival in one.again):
+                    found.append(one)
+        return found
 
     async def _live_events(self, batch: Batch, cycle: Cycle, candidates: Sequence[FoldedPerson]) -> list[LiveEvent]:
         """The events to ask about, in the order of the stream."""
@@ -216,22 +243,20 @@ class ApplyPolicies(LaneAgent):
                 continue
             occasion = Occasion.of_event(event, person)
             for rule in rules:
-                messages += self._asked(cycle, rule, event, occasion)
+                messages += self._asked(cycle, rule, live, event, occasion)
         sequence = live.arrival.stream_sequence
         if messages:
             cycle.outgoing.append(policies.stage_outgoing(cycle.view, sequence, messages, late=live.late))
         if not live.late:
             cycle.progress.stream_sequence = sequence
 
-    def _asked(self, cycle: Cycle, rule: InForce, event: Event, occasion: Occasion) -> Sequence[Message]:
-        """Ask one policy; returns what is to be sent."""
+    def _asked(
+        self, cycle: Cycle, rule: InForce, live: LiveEvent, event: Event, occasion: Occasion
+    ) -> Sequence[Message]:
+        """Ask one policy, and count its answer; returns what is to be sent."""
         policy = rule.policy
         started = time.perf_counter()
-        try:
-            judgement = judge(policy, occasion, shadow=rule.shadow)
-        except Exception as error:
-            logger.error("policy %s failed on event %s: %s", policy.name, event.id, stack_of(error))
-            judgement = Judgement("indeterminate", "defect")
+        judgement, messages = _answer(rule, event, occasion)
         self._counters.asked(policy.policy_id, judgement, time.perf_counter() - started)
         if judgement.verdict == "silent":
             silent = cycle.progress.silent
@@ -242,17 +267,8 @@ class ApplyPolicies(LaneAgent):
         row = cycle.rows.get(policy.name)
         if row is None:
             row = cycle.rows[policy.name] = policies.find(cycle.view, policy.name)
-        decision = {"event_id": event.id, "verdict": judgement.verdict, "at": format_instant(event.time)}
-        if judgement.command is not None:
-            decision["command_id"] = judgement.command.id
-        if judgement.fault is not None:
-            decision["fault"] = judgement.fault
-        row.add(judgement.verdict, decision)
-        record = decided(policy, occasion, judgement)
-        messages = [Message(rule_event_subject("decided", policy.policy_id), record.id, write_rule_event(record))]
-        if judgement.verdict == "fired" and judgement.command is not None:
-            command = judgement.command
-            messages.insert(0, Message(command.type, command.id, command.body))
+        if live.late or live.arrival.stream_sequence > row.stream_sequence:
+            row.add(judgement.verdict, _decision(event, judgement))
         return messages
 
     def _stage(self, cycle: Cycle) -> None:
@@ -265,9 +281,12 @@ class ApplyPolicies(LaneAgent):
             row = cycle.rows.setdefault(name, policies.find(view, name))
             row.counts["silent"] = row.counts.get("silent", 0) + progress.silent.pop(name)
         for name, row in cycle.rows.items():
+            row.stream_sequence = max(row.stream_sequence, progress.stream_sequence)
             policies.stage(view, name, row)
-        if progress != cycle.known.reached:
+        now = time.monotonic()
+        if view.staged or (progress != cycle.known.reached and now - cycle.known.staged_at >= SILENCE_S):
             policies.stage_progress(view, progress)
+            cycle.known.staged_at = now
 
 
 _CYCLE = "policies of this cycle"
@@ -275,6 +294,38 @@ _CYCLE = "policies of this cycle"
 
 def _none() -> Cycle | None:
     return None
+
+
+def _answer(rule: InForce, event: Event, occasion: Occasion) -> tuple[Judgement, Sequence[Message]]:
+    """What a policy says, and what follows. A defect is its own: it touches neither other policies nor the lane."""
+    policy = rule.policy
+    try:
+        judgement = judge(policy, occasion, shadow=rule.shadow)
+        return judgement, () if judgement.verdict == "silent" else _messages(policy, occasion, judgement)
+    except Exception as error:
+        logger.error("policy %s failed on event %s: %s", policy.name, event.id, stack_of(error))
+    with suppress(Exception):
+        return DEFECT, _messages(policy, occasion, DEFECT)
+    return DEFECT, ()
+
+
+def _messages(policy: CheckedPolicy, occasion: Occasion, judgement: Judgement) -> Sequence[Message]:
+    record = decided(policy, occasion, judgement)
+    recorded = Message(rule_event_subject("decided", policy.policy_id), record.id, write_rule_event(record))
+    command = judgement.command
+    if judgement.verdict != "fired" or command is None:
+        return (recorded,)
+    return (Message(command.type, command.id, command.body), recorded)
+
+
+def _decision(event: Event, judgement: Judgement) -> dict[str, str]:
+    """A decision as the row of its policy names it."""
+    decision = {"event_id": event.id, "verdict": judgement.verdict, "at": format_instant(event.time)}
+    if judgement.command is not None:
+        decision["command_id"] = judgement.command.id
+    if judgement.fault is not None:
+        decision["fault"] = judgement.fault
+    return decision
 
 
 def _is_asked_about(triggers: Mapping[str, Sequence[InForce]], arrival: Arrival) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from nats.aio.client import Client
 
+from agents.policy_counters import PolicyCounters
+from agents.policy_outcomes import record_refusals
 from agents.reading import dead_letter
 from agents.replies import REPLY_TO, announce
 from agents.saga_signals import signal_outcomes
@@ -86,6 +88,7 @@ class CommandIntake(Generic[P, C]):
         table: OutcomesTable,
         nc: Client,
         letters: DeadLetters,
+        counters: PolicyCounters,
     ) -> None:
         self._agent = agent
         self._family = family
@@ -94,6 +97,7 @@ class CommandIntake(Generic[P, C]):
         self._table = table
         self._nc = nc
         self._letters = letters
+        self._counters = counters
 
     async def take(self, batch: Batch) -> Intake[P]:
         """The commands of the cycle that are this agent's. Those that their form refuses have their outcome."""
@@ -143,12 +147,14 @@ class CommandIntake(Generic[P, C]):
         return batch.once(f"announcements of {self._agent}", list)
 
     async def announce(self, batch: Batch) -> None:
-        """Publish the outcomes: to everybody under the command id, to the sender's inbox, and to the saga that sent the command."""
+        """Publish the outcomes: to everybody under the command id, to the sender's inbox, and to the saga or the records of the policy that sent it."""
         announcements = self.announcements(batch)
         for record, command_id, message in announcements:
             reply_to = record.headers.get(REPLY_TO, b"").decode(errors="replace")
             await announce(self._nc, command_id or None, reply_to, message)
-        await signal_outcomes(self._nc, ((one.record, one.message) for one in announcements if one.command_id))
+        told = [(one.record, one.message) for one in announcements if one.command_id]
+        await signal_outcomes(self._nc, told)
+        await record_refusals(self._nc, told, self._counters)
 
     async def _repeat(
         self, view: TableView, record: Record, command_id: str, digest: str, announcements: list[Announcement]

@@ -23,7 +23,6 @@ from agents.fold_persons import FoldPersons
 from agents.folding import newest
 from agents.in_doubt import Doubts, History, are_in_doubt
 from agents.policy_counters import PolicyCounters
-from agents.policy_outcomes import record_refusals
 from agents.publishing import publish_event
 from agents.reading import EventLog, dead_letter
 from agents.resolving import PersonResolver, UnresolvedError
@@ -146,11 +145,10 @@ class DecidePerson(LaneAgent):
         self._quarantine = quarantine
         self._ownership = ownership
         self._laws = Laws(max_state_bytes, vetoes)
-        self._counters = counters
         self._resolver = PersonResolver(log)
         self._appended = RecentPersons(remembered)
         self._doubts = Doubts()
-        self._intake = CommandIntake(self.name, "person", read_command, Pending, table, nc, letters)
+        self._intake = CommandIntake(self.name, "person", read_command, Pending, table, nc, letters, counters)
 
     async def process(self, batch: Batch) -> None:
         """Decide all commands of the cycle, append their events, stage their outcomes."""
@@ -178,8 +176,6 @@ class DecidePerson(LaneAgent):
         """Publish the outcomes: to everybody under the command id, and to the sender's inbox."""
         self._doubts.end(batch.partition, len(batch.records))
         await self._intake.announce(batch)
-        told = [(one.record, one.message) for one in self._intake.announcements(batch) if one.command_id]
-        await record_refusals(self._nc, told, self._counters)
         for subject, event_id, data in _objections(batch):
             await publish_event(self._nc, subject, data, event_id)
 

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from agents.command_intake import CommandIntake, PendingCommand
 from agents.containment import TRANSIENT
+from agents.policy_counters import PolicyCounters
 from agents.reading import dead_letter
 from agents.rule_log import append_rule_events, read_rule_log
 from bridge.dead_letters import DeadLetters
@@ -38,14 +39,21 @@ class DecideRule(LaneAgent):
 
     name = "decide_rule"
 
-    def __init__(self, table: OutcomesTable, nc: Client, letters: DeadLetters, ownership: Ownership) -> None:
+    def __init__(
+        self,
+        table: OutcomesTable,
+        nc: Client,
+        letters: DeadLetters,
+        ownership: Ownership,
+        counters: PolicyCounters,
+    ) -> None:
         self.tables = (table.table,)
         self._nc = nc
         self._letters = letters
         self._ownership = ownership
         self._table = table.table
         self._intake: CommandIntake[PendingCommand[ProcessCommand], ProcessCommand] = CommandIntake(
-            self.name, "rule", read_process_command, PendingCommand, table, nc, letters
+            self.name, "rule", read_process_command, PendingCommand, table, nc, letters, counters
         )
 
     async def process(self, batch: Batch) -> None:

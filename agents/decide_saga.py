@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from agents.command_intake import CommandIntake, PendingCommand
+from agents.policy_counters import PolicyCounters
 from agents.saga_counts import SagaCounts
 from agents.saga_log import Reaction, SagaLog, Stimulus
 from agents.saga_reading import SagaHistory
@@ -52,13 +53,14 @@ class DecideSaga(LaneAgent):
         nc: Client,
         letters: DeadLetters,
         counts: SagaCounts,
+        policies: PolicyCounters,
     ) -> None:
         self.tables = (table.table,)
         self._log = log
         self._history = history
         self._counts = counts
         self._intake: CommandIntake[Pending, ProcessCommand] = CommandIntake(
-            self.name, "saga", read_process_command, PendingCommand, table, nc, letters
+            self.name, "saga", read_process_command, PendingCommand, table, nc, letters, policies
         )
 
     async def process(self, batch: Batch) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from domain.translate.catalogue import IGNORED, INBOUND
 from domain.translate.signals import SIGNALS
 
-Fate = Literal["translated", "signalled", "ignored", "dead_lettered"]
+Fate = Literal["translated", "signalled", "ignored", "repeated", "dead_lettered"]
 
 _KNOWN = frozenset({*INBOUND, *IGNORED, *SIGNALS})
 
@@ -23,7 +23,7 @@ class ForeignCounters:
         """Outcomes of commands by domain, type of the command, status and code."""
 
     def event(self, domain: str, event_type: str, fate: Fate) -> None:
-        """Count an event."""
+        """Count an event; one that is not looked at has no type."""
         self.events[domain, event_type if event_type in _KNOWN else "other", fate] += 1
 
     def command(self, domain: str, command_type: str, status: str, code: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from nats.aio.client import Client
 
 from agents.publishing import publish
+from agents.timers import DUE_KEPT
 from bridge import read
 from bridge.errors import BridgeError
 from bridge.jetstream import api
@@ -19,6 +20,7 @@ JOB: Final = b"inactivity"
 
 _SCHEDULE: Final = "Nats-Schedule"
 _TARGET: Final = "Nats-Schedule-Target"
+_LIFE: Final = "Nats-Schedule-TTL"
 
 
 def set_subject(partition: int) -> str:
@@ -47,7 +49,8 @@ async def keep_schedule(nc: Client, schedule: str, partitions: int) -> None:
             await api(nc, f"STREAM.PURGE.{TIMERS}", {"filter": subject})
             continue
         try:
-            await publish(nc, subject, schedule.encode(), {_SCHEDULE: schedule, _TARGET: due_subject(partition)})
+            headers = {_SCHEDULE: schedule, _TARGET: due_subject(partition), _LIFE: DUE_KEPT}
+            await publish(nc, subject, schedule.encode(), headers)
         except BridgeError as error:
             raise BridgeError(f"PERSON_INACTIVITY_SWEEP={schedule!r} is no schedule: {error}") from error
 
@@ -55,4 +58,4 @@ async def keep_schedule(nc: Client, schedule: str, partitions: int) -> None:
 async def sweep_now(nc: Client, partitions: int) -> None:
     """Have every partition swept at once; returns when this is stored. Raises like `publish`."""
     for partition in range(partitions):
-        await publish(nc, due_subject(partition), b"{}", {})
+        await publish(nc, due_subject(partition), b"{}", {"Nats-TTL": DUE_KEPT})

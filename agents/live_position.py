@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -30,6 +31,13 @@ def position_subject(partition: int, of: str = "events") -> str:
     return f"person.positions.{of}.{partition}"
 
 
+class StoredPosition(NamedTuple):
+    """A position, and the sequence of the message that holds it; zeros for none."""
+
+    position: int
+    sequence: int
+
+
 class LivePositions:
     """The live positions of a worker's partitions. A position is a stream sequence of the stream of `of`, `events` or `sagas`."""
 
@@ -38,7 +46,7 @@ class LivePositions:
         self._of = of
         self._floors: dict[int, int] = {}
         self._reached: dict[int, int] = {}
-        self._written: dict[int, int] = {}
+        self._written: dict[int, StoredPosition] = {}
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +57,8 @@ class LivePositions:
         """
         known = self._floors.get(partition)
         if known is None:
-            known = self._floors[partition] = max((await self._stored(partition))[0], self._reached.get(partition, 0))
+            stored = await self._stored(partition)
+            known = self._floors[partition] = max(stored.position, self._reached.get(partition, 0))
         return known
 
     def reached(self, partition: int) -> int:
@@ -82,8 +91,9 @@ class LivePositions:
         """Write what was reached and is not written yet; a position never moves back, whoever writes it."""
         async with self._writing:
             for partition, reached in list(self._reached.items()):
-                if reached > self._written.get(partition, 0):
-                    self._written[partition] = await self._store(partition, reached)
+                known = self._written.get(partition)
+                if known is None or reached > known.position:
+                    self._written[partition] = await self._store(partition, reached, known)
 
     async def _write_periodically(self) -> None:
         while True:
@@ -93,23 +103,23 @@ class LivePositions:
             except (BridgeError, NatsError, TimeoutError) as error:
                 logger.warning("the live positions could not be written: %s", error or type(error).__name__)
 
-    async def _store(self, partition: int, reached: int) -> int:
+    async def _store(self, partition: int, reached: int, known: StoredPosition | None) -> StoredPosition:
         """Store a position unless a higher one is stored; returns the stored one."""
-        while True:
-            stored, sequence = await self._stored(partition)
-            if stored >= reached:
-                return stored
-            subject = position_subject(partition, self._of)
+        stored = known or await self._stored(partition)
+        subject = position_subject(partition, self._of)
+        while stored.position < reached:
             message = EventMessage(subject, str(reached).encode(), f"{subject}/{reached}")
-            [result] = await append_each(self._nc, [EntityAppend(subject, sequence, [message])])
+            [result] = await append_each(self._nc, [EntityAppend(subject, stored.sequence, [message])])
             if not isinstance(result, AppendRefusedError):
-                return reached
+                return StoredPosition(reached, result)
             # The owner before or after this worker was faster.
+            stored = await self._stored(partition)
+        return stored
 
-    async def _stored(self, partition: int) -> tuple[int, int]:
-        """The stored position and the sequence of the message that holds it, from the stream's leader."""
+    async def _stored(self, partition: int) -> StoredPosition:
+        """The stored position, from the stream's leader."""
         message = await read.last_message(self._nc, POSITIONS, position_subject(partition, self._of))
-        return (0, 0) if message is None else (int(message.data), message.stream_sequence)
+        return StoredPosition(0, 0) if message is None else StoredPosition(int(message.data), message.stream_sequence)
 
 
 class MarkLivePosition(LaneAgent):

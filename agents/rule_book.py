@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -65,6 +66,7 @@ class RuleBook:
         self._denials: Mapping[str, Sequence[InForce]] = {}
         self._names: frozenset[str] = frozenset()
         self._unusable: Sequence[Unusable] = ()
+        self._turning = False
         self._heard = asyncio.Event()
         self._turned = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -72,6 +74,8 @@ class RuleBook:
         """Stream sequence of the last event in the book."""
         self.is_read = False
         """Whether the book was read to the end of the stream once."""
+        self.looked_at = time.monotonic()
+        """When the end of the stream was seen last; seconds of the monotonic clock."""
 
     async def start(self) -> None:
         """Read the book to its end and go on following it. Raises what the servers' client raises when the stream cannot be read."""
@@ -116,7 +120,6 @@ class RuleBook:
 
     async def look(self) -> None:
         """Read what the stream holds behind the book."""
-        changed = False
         async for message in read.messages(self._nc, RULES, ALL_RULE_EVENTS, after=self.stream_sequence):
             try:
                 event = read_rule_event(message.data, subject=message.subject)
@@ -126,11 +129,13 @@ class RuleBook:
             else:
                 state = self._states.get(event.policy_id, RuleState(event.policy_id))
                 self._states[event.policy_id] = evolve_rule(state, event)
-                changed = True
+                self._turning = True
             self.stream_sequence = message.stream_sequence
-        if changed:
+        if self._turning:
             await self._put_in_force()
+            self._turning = False
         self.is_read = True
+        self.looked_at = time.monotonic()
         async with self._turned:
             self._turned.notify_all()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -145,14 +146,17 @@ class SagaLog:
         async with self._one_group.setdefault(partition, asyncio.Lock()):
             await self._until_folded(partition)
             drafts: dict[str, Draft] = {}
+            unfolded = self._unfolded(partition)
             for stimulus in stimuli:
-                for saga_id in await self._concerned(partition, drafts, stimulus):
+                for saga_id in await self._concerned(partition, unfolded, stimulus):
                     draft = drafts.get(saga_id)
                     if draft is None:
                         stored = self._known(partition, saga_id)
                         draft = drafts[saga_id] = Draft(saga_id, stored, stored.saga)
                     draft.turns.append(Turn(stimulus))
                     await self._take(partition, draft, draft.turns[-1])
+                    if draft.saga is not None:
+                        unfolded[draft.saga.person_id].add(saga_id)
             await self._append(partition, drafts)
             reactions = dict(_reactions(drafts.values()))
             return [reactions.get(id(stimulus), NO_REACTION) for stimulus in stimuli]
@@ -189,18 +193,19 @@ class SagaLog:
         folded = NOTHING if row is None else KnownSaga(row.saga, row.stream_sequence)
         return appended if appended is not None and appended.stream_sequence > folded.stream_sequence else folded
 
-    async def _concerned(self, partition: int, drafts: dict[str, Draft], stimulus: Stimulus) -> list[str]:
+    def _unfolded(self, partition: int) -> defaultdict[str, set[str]]:
+        """Ids of the sagas that were appended and are not folded yet, by person."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for saga_id, known in self._appended.get(partition, {}).items():
+            if known.saga is not None:
+                found[known.saga.person_id].add(saga_id)
+        return found
+
+    async def _concerned(self, partition: int, unfolded: Mapping[str, set[str]], stimulus: Stimulus) -> list[str]:
         """Ids of the sagas that take a stimulus, the one that it may start last."""
         if stimulus.saga_id is not None:
             return [stimulus.saga_id]
-        person_id = stimulus.person_id
-        running = set(self._table.running_of(partition, person_id))
-        for saga_id, known in self._appended.get(partition, {}).items():
-            if known.saga is not None and known.saga.person_id == person_id:
-                running.add(saga_id)
-        for saga_id, draft in drafts.items():
-            if draft.saga is not None and draft.saga.person_id == person_id:
-                running.add(saga_id)
+        running = {*self._table.running_of(partition, stimulus.person_id), *unfolded.get(stimulus.person_id, ())}
         started = await self._started_by(partition, stimulus)
         return [*sorted(running - {started}), *([started] if started is not None else [])]
 
@@ -271,6 +276,9 @@ class SagaLog:
         if saga is None:
             started = self._start(stimulus, person)
             return () if started is None else started[1]
+        if saga.person_id != stimulus.person_id:
+            # It lives in the partition of another person, where this input was not sent.
+            raise Refused("saga_not_found", saga_id=saga.saga_id)
         if isinstance(stimulus.input, StartInput):
             if saga.started_by != stimulus.input.id:
                 raise Refused("saga_exists")
@@ -305,7 +313,10 @@ class SagaLog:
                 return
             for draft in lost:
                 await self._read_again(draft)
-                if draft.stored.saga is not None:
+                row = self._table.read(partition, draft.saga_id)
+                if draft.stored.saga is not None and (
+                    row is None or row.stream_sequence < draft.stored.stream_sequence
+                ):
                     known[draft.saga_id] = draft.stored
                 self._decide_all(partition, draft)
             work = lost

@@ -6,6 +6,7 @@ change, `failed`, has an id for each message that asked."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,7 @@ from nats.aio.client import Client
 from agents.publishing import publish_event
 from bridge import headers
 from domain.canonical import encode
-from domain.envelope import CONTENT_TYPE, SPEC_VERSION
+from domain.envelope import CONTENT_TYPE, MAX_DEPTH, SPEC_VERSION
 from domain.ids import derive, is_uuid
 from domain.times import format_instant
 from lanes.record import Record
@@ -27,6 +28,7 @@ PERSON_OF_SAGA: Final = "x_saga_person_id"
 """Member of the context of a saga's command: the person of the saga, who may be another than the command's."""
 
 _MARK: Final = b'"saga:'
+_SAGA: Final = re.compile(r"saga:[a-z_]{1,64}")
 _TOLD: Final = ("status", "code", "facts", "version")
 
 
@@ -55,10 +57,14 @@ def signal_of(record: Record, message: bytes) -> Signal | None:
     command = orjson.loads(record.value)
     context = _object(_object(command.get("data")).get("context"))
     saga_id, person_id = context.get("saga_id"), context.get(PERSON_OF_SAGA)
-    if not str(command.get("actor")).startswith("saga:") or not is_uuid(saga_id) or not is_uuid(person_id):
+    command_id, correlation_id, depth = (command.get(name) for name in ("id", "correlationid", "causationdepth"))
+    # Anybody may claim to be a saga. What no saga writes is nobody's business here, and stops no lane.
+    if not _SAGA.fullmatch(str(command.get("actor"))) or type(depth) is not int or not 0 <= depth <= MAX_DEPTH:
+        return None
+    if not all(map(is_uuid, (saga_id, person_id, command_id, correlation_id))):
         return None
     outcome = orjson.loads(message)
-    command_id, status, code = command["id"], outcome["status"], outcome.get("code", "")
+    status, code = outcome["status"], outcome.get("code", "")
     # A command that failed is sent again under its id and may fail again, which is news.
     number = headers.sequence_or(record.headers, record.offset) if status == "failed" else 0
     answer_id = signal_id(command_id, status, code, number)
@@ -73,10 +79,10 @@ def signal_of(record: Record, message: bytes) -> Signal | None:
         "time": format_instant(datetime.now(UTC)),
         "datacontenttype": CONTENT_TYPE,
         "dataversion": 1,
-        "correlationid": command.get("correlationid", command_id),
+        "correlationid": correlation_id,
         "causationid": command_id,
         # The depth of a saga counts its commands, not the answers to them.
-        "causationdepth": command.get("causationdepth", 0),
+        "causationdepth": depth,
         "actor": command["actor"],
         "data": {"signal": OUTCOME, "data": data},
     }

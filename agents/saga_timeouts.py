@@ -21,7 +21,9 @@ def read_timeouts(text: str) -> Timeouts:
     for entry in filter(None, map(str.strip, text.split(","))):
         name, _, seconds = map(str.strip, entry.partition("="))
         if name not in known:
-            raise BridgeError(f"{SETTING}: {name!r} is no step with a time limit; there are: {', '.join(sorted(known))}")
+            raise BridgeError(
+                f"{SETTING}: {name!r} is no step with a time limit; there are: {', '.join(sorted(known))}"
+            )
         limits[name] = timedelta(seconds=_seconds(name, seconds))
     return limits
 

@@ -20,7 +20,7 @@ from agents.publishing import publish_event
 from agents.reading import dead_letter
 from agents.saga_counts import SagaCounts
 from agents.saga_reading import SagaArrival, decoded
-from agents.timers import cancel_timer, end_timers, set_timer
+from agents.timers import cancel_timer, set_timer
 from bridge.dead_letters import DeadLetters
 from domain.partitions import fnv1a
 from domain.sagas.effects import CancelTimer, Effect, SendCommand, SendForeign, SetTimer, effects
@@ -107,7 +107,7 @@ class SendEffects(LaneAgent):
             await set_timer(self._nc, saga.person_id, saga.saga_id, at, effect.raw)
             self._counts.effects[saga.saga, "timer_set"] += 1
         else:
-            await (end_timers if saga.is_ended else cancel_timer)(self._nc, saga.person_id, saga.saga_id)
+            await cancel_timer(self._nc, saga.person_id, saga.saga_id)
             self._counts.effects[saga.saga, "timer_cancelled"] += 1
 
 

@@ -5,14 +5,17 @@ cancelled while it becomes due still arrives, and whoever gets it must compare. 
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
+from typing import Final
 
 from nats.aio.client import Client
 
 from agents.publishing import publish
 from bridge.jetstream import api
 from config.streams import TIMERS
+
+DUE_KEPT: Final = "2160h"
+"""Life time of due timers, 90 days. One for all: what is removed earlier than an older one that nobody has carried would take that one along."""
 
 
 def set_subject(person_id: str, saga_id: str) -> str:
@@ -33,6 +36,7 @@ async def set_timer(nc: Client, person_id: str, saga_id: str, at: datetime, body
     headers = {
         "Nats-Schedule": f"@at {at.astimezone(UTC).isoformat(timespec='microseconds').replace('+00:00', 'Z')}",
         "Nats-Schedule-Target": due_subject(person_id, saga_id),
+        "Nats-Schedule-TTL": DUE_KEPT,
     }
     await publish(nc, set_subject(person_id, saga_id), body, headers)
 
@@ -40,14 +44,3 @@ async def set_timer(nc: Client, person_id: str, saga_id: str, at: datetime, body
 async def cancel_timer(nc: Client, person_id: str, saga_id: str) -> None:
     """Take back what was set for a saga; harmless when nothing is. Raises JetStreamError, NatsError or TimeoutError."""
     await api(nc, f"STREAM.PURGE.{TIMERS}", {"filter": set_subject(person_id, saga_id)})
-
-
-async def end_timers(nc: Client, person_id: str, saga_id: str) -> None:
-    """Take back what was set for a saga that has ended, and remove what became due; raises like `cancel_timer`."""
-    await cancel_timer(nc, person_id, saga_id)
-    await api(nc, f"STREAM.PURGE.{TIMERS}", {"filter": due_subject(person_id, saga_id)})
-
-
-def body_of(document: dict[str, object]) -> bytes:
-    """The bytes of a timer."""
-    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()

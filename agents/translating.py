@@ -1,29 +1,32 @@
 """What all translators share: events of one neighbour on person.foreign become commands of this domain, or signals for its sagas.
 
 Guarantee: an event is done when each of its commands has an outcome, or when it is a dead letter; a worker that dies before repeats the same
-commands under the same ids. Commands for a person are sent in the order of the events that are routed together; different persons do not wait for each other. A
-refused command is an answer, no error; what cannot be translated touches no other event."""
+commands under the same ids. Events that are routed together are translated one after the other, activities excepted; different persons do not
+wait for each other. A refused command is an answer, no error; what cannot be translated touches no other event."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from agents.command_sender import CommandOutcome, CommandSender, InterruptedWaitError
 from agents.containment import is_transient
 from agents.finding_persons import FindPersons
 from agents.foreign_counters import ForeignCounters
 from agents.reading import dead_letter, letter_of
+from agents.translated_positions import Place, TranslatedPositions, place_of
 from bridge import headers
 from bridge.dead_letters import DeadLetters
 from domain.canonical import NotCanonical
 from domain.fields import dotted
 from domain.foreign import ForeignEvent, read_foreign_event
 from domain.ids import is_person_id
+from domain.links import Link
 from domain.partitions import partition_of
 from domain.resolved import MAX_REDIRECTS
 from domain.translate.catalogue import ForPersons, translated
@@ -38,6 +41,8 @@ from lanes.record import Record
 
 logger = logging.getLogger(__name__)
 
+UNRESOLVED: Final = "unresolved_person"
+"""Cause of the dead letter of an event whose person is not known."""
 AT_ONCE: Final = 64
 """Groups of events, and persons of one event, that a translator works on side by side."""
 TRIES: Final = 3
@@ -45,8 +50,13 @@ FIRST_DELAY_S: Final = 0.2
 """Behind the first try to find a person, or to have a command decided; four times that behind the second."""
 FIRST_BACKOFF_S: Final = 0.1
 LAST_BACKOFF_S: Final = 10.0
+STRANGER_FOR_S: Final = 10.0
+"""How long one try is enough for what nobody was linked with: a neighbour says much about people whom this domain does not have."""
 REMEMBERED: Final = 10_000
-"""Persons of which the position of the last accepted command is known, so that it is in what is known of them."""
+"""Persons of whom the position of the last accepted command is known, so that it is in what is known of them; and strangers."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class UnresolvedPersonError(Exception):
@@ -67,6 +77,31 @@ class Sent(NamedTuple):
     waiting: asyncio.Future[CommandOutcome]
 
 
+class Turn:
+    """The place of an event among those that are routed together: it begins behind the one before."""
+
+    def __init__(self, before: Turn | None) -> None:
+        self._before = before
+        self._passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def begin(self) -> None:
+        """Wait for the event before. Raises InterruptedWaitError when that comes again."""
+        if self._before is not None:
+            await asyncio.shield(self._before._passed)
+
+    def pass_on(self) -> None:
+        """Let the event behind begin."""
+        if not self._passed.done():
+            self._passed.set_result(None)
+
+    def stop(self) -> None:
+        """Let none of the events behind begin."""
+        if not self._passed.done():
+            self._passed.set_exception(InterruptedWaitError("the event before comes again"))
+            # Nobody may be behind.
+            self._passed.exception()
+
+
 class TranslateNeighbour(LaneAgent):
     """Translates the events of one neighbour; a cycle ends when all of its events are done."""
 
@@ -78,6 +113,7 @@ class TranslateNeighbour(LaneAgent):
         persons: FindPersons,
         letters: DeadLetters,
         counters: ForeignCounters,
+        done: TranslatedPositions,
         *,
         partitions: int,
     ) -> None:
@@ -85,8 +121,11 @@ class TranslateNeighbour(LaneAgent):
         self._persons = persons
         self._letters = letters
         self._counters = counters
+        self._done = done
         self._partitions = partitions
         self._positions: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+        self._strangers: OrderedDict[Link, float] = OrderedDict()
+        """With whom nobody was linked at the last try, and until when that is believed sooner."""
 
     async def process(self, batch: Batch) -> None:
         """Translate the events of this neighbour, groups of the same key in order."""
@@ -95,11 +134,19 @@ class TranslateNeighbour(LaneAgent):
             for record in by_domain.get("", ()):
                 reason = "subject: that of no neighbour, the bridge did not write this"
                 await dead_letter(self._letters, self.name, record, "undecodable", reason)
-        groups: dict[bytes, list[Record]] = {}
-        for record in by_domain.get(self.domain, ()):
-            groups.setdefault(record.key, []).append(record)
-        if not groups:
+        records = by_domain.get(self.domain, ())
+        if not records:
             return
+        floor = await self._done.floor(self.domain, batch.partition)
+        groups: dict[bytes, list[Record]] = {}
+        last: Place | None = None
+        for record in records:
+            place = place_of(record)
+            if place is not None and not place.is_behind(floor):
+                self._counters.event(self.domain, "", "repeated")
+                continue
+            last = place or last
+            groups.setdefault(record.key, []).append(record)
         room = asyncio.Semaphore(AT_ONCE)
         results = await asyncio.gather(
             *(self._group(records, room) for records in groups.values()), return_exceptions=True
@@ -108,18 +155,41 @@ class TranslateNeighbour(LaneAgent):
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        if last is not None:
+            self._done.advance(self.domain, batch.partition, last)
+
+    def forget(self, partition: int) -> None:
+        """Read the position of the partition again: another worker may have gone on."""
+        self._done.forget(self.domain, partition)
 
     async def _group(self, records: Sequence[Record], room: asyncio.Semaphore) -> None:
+        """One event after the other, but none waits for one whose order does not matter."""
         async with room:
-            for record in records:
-                await self._until_answered(record)
+            for begin in range(0, len(records), AT_ONCE):
+                turn: Turn | None = None
+                translating = []
+                for record in records[begin : begin + AT_ONCE]:
+                    turn = Turn(turn)
+                    translating.append(self._in_turn(record, turn))
+                for result in await asyncio.gather(*translating, return_exceptions=True):
+                    if isinstance(result, BaseException):
+                        raise result
 
-    async def _until_answered(self, record: Record) -> None:
+    async def _in_turn(self, record: Record, turn: Turn) -> None:
+        try:
+            await turn.begin()
+            await self._until_answered(record, turn)
+        except BaseException:
+            turn.stop()
+            raise
+        turn.pass_on()
+
+    async def _until_answered(self, record: Record, turn: Turn) -> None:
         """Translate one event; what a server does not answer is asked again for ever."""
         backoff = FIRST_BACKOFF_S
         while True:
             try:
-                await self._translate_or_bury(record)
+                await self._translate_or_bury(record, turn)
                 return
             except InterruptedWaitError:
                 raise
@@ -130,23 +200,23 @@ class TranslateNeighbour(LaneAgent):
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, LAST_BACKOFF_S)
 
-    async def _translate_or_bury(self, record: Record) -> None:
+    async def _translate_or_bury(self, record: Record, turn: Turn) -> None:
         event: ForeignEvent | None = None
         cause: str
         attempts = 1
         try:
             subject, _ = headers.source(record.headers)
             event = read_foreign_event(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
-            await self._translate(event)
+            await self._translate(event, turn)
             return
         except Undecodable as error:
             cause, reason = error.cause, error.reason
         except NotCanonical as error:
-            cause, reason = "undecodable", f"data.{dotted(error.path)}: {error.rule}"
+            cause, reason = "undecodable", f"{dotted(error.path)}: {error.rule}"
         except headers.NotCarriedError as error:
             cause, reason = "undecodable", str(error)
         except UnresolvedPersonError as error:
-            cause, reason, attempts = "unresolved_person", str(error), TRIES
+            cause, reason, attempts = UNRESOLVED, str(error), TRIES
         except UndecidedError as error:
             cause, reason, attempts = "handler_failed", f"a command failed: {error}", TRIES
         except Exception as error:
@@ -157,13 +227,13 @@ class TranslateNeighbour(LaneAgent):
         await self._letters.store(replace(letter_of(self.name, record, cause, reason), attempts=attempts))
         self._counters.event(self.domain, event.type if event is not None else "", "dead_lettered")
 
-    async def _translate(self, event: ForeignEvent) -> None:
+    async def _translate(self, event: ForeignEvent, turn: Turn) -> None:
         becomes = translated(event)
         if isinstance(becomes, Signal):
             await self._signal(event, becomes)
             self._counters.event(self.domain, event.type, "signalled")
         elif isinstance(becomes, ForPersons):
-            await self._for_persons(becomes)
+            await self._for_persons(becomes, turn)
             self._counters.event(self.domain, event.type, "translated")
         else:
             self._counters.event(self.domain, event.type, "ignored")
@@ -173,8 +243,10 @@ class TranslateNeighbour(LaneAgent):
         outcome = await self._decided(command, await self._sender.send(command))
         self._count(command, outcome)
 
-    async def _for_persons(self, becomes: ForPersons) -> None:
+    async def _for_persons(self, becomes: ForPersons, turn: Turn) -> None:
         """One person after the other would let an event about many hold up all others."""
+        if not becomes.spec.ordered:
+            turn.pass_on()
         persons = await self._concerned(becomes)
         if len(persons) == 1:
             await self._for_person(becomes, persons[0])
@@ -199,18 +271,26 @@ class TranslateNeighbour(LaneAgent):
             return [] if link is None else await self._persons.linked(link, level=True)
         if link is None:
             raise UnresolvedPersonError("the event names no person")
+        found = await self._linked(link)
+        if len(found) != 1:
+            raise UnresolvedPersonError(f"{len(found) or 'no'} persons are linked by kind {link.kind}")
+        return found
+
+    async def _linked(self, link: Link) -> Sequence[str]:
+        """Who is linked; nobody only at the third try: it may have been linked a moment ago."""
+        if time.monotonic() < self._strangers.get(link, 0.0):
+            return await self._persons.linked(link, level=True)
         delay = FIRST_DELAY_S
         for number in range(TRIES):
             if number:
-                # It may have been linked a moment ago.
                 await asyncio.sleep(delay)
                 delay *= 4
             found = await self._persons.linked(link, level=number > 0)
-            if len(found) == 1:
-                return found
             if found:
-                raise UnresolvedPersonError(f"{len(found)} persons are linked by kind {link.kind}")
-        raise UnresolvedPersonError(f"nobody is linked by kind {link.kind}")
+                self._strangers.pop(link, None)
+                return found
+        _keep(self._strangers, link, time.monotonic() + STRANGER_FOR_S)
+        return ()
 
     async def _for_person(self, becomes: ForPersons, person_id: str) -> None:
         known = KnownPerson()
@@ -276,10 +356,14 @@ class TranslateNeighbour(LaneAgent):
     def _remember(self, person_id: str, outcome: CommandOutcome) -> None:
         if outcome.position is None or outcome.position["partition"] != partition_of(person_id, self._partitions):
             return
-        self._positions[person_id] = outcome.position
-        self._positions.move_to_end(person_id)
-        if len(self._positions) > REMEMBERED:
-            self._positions.popitem(last=False)
+        _keep(self._positions, person_id, outcome.position)
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > REMEMBERED:
+        kept.popitem(last=False)
 
 
 def _by_domain(records: Sequence[Record]) -> Mapping[str, list[Record]]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from agents.policy_counters import PolicyCounters
-from agents.rule_book import RuleBook
+from agents.rule_book import InForce, RuleBook
 from domain.commands import Command
 from domain.person import Person
+from domain.policies.checked import CheckedPolicy
 from domain.policies.evaluation import Judgement, objects
 from domain.policies.occasion import Occasion
 from domain.policies.rule_events import decided, rule_event_subject, write_rule_event
@@ -31,7 +33,9 @@ class Objections(NamedTuple):
     records: Sequence[Message] = ()
 
 
-NO_OBJECTIONS = Objections()
+NO_OBJECTIONS: Final = Objections()
+DEFECT: Final = Judgement("indeterminate", "defect")
+"""The answer of a rule that has raised an error."""
 
 
 class Vetoes:
@@ -49,19 +53,30 @@ class Vetoes:
         refused: Refused | None = None
         records: list[Message] = []
         occasion = Occasion.of_command(command, person)
-        for policy, shadow in rules:
+        for rule in rules:
+            policy = rule.policy
             started = time.perf_counter()
-            try:
-                judgement = objects(policy, occasion, shadow=shadow)
-            except Exception as error:
-                logger.error("deny rule %s failed on command %s: %s", policy.name, command.id, stack_of(error))
-                judgement = Judgement("indeterminate", "defect")
+            judgement, recorded = _answer(rule, command, occasion)
             self._counters.asked(policy.policy_id, judgement, time.perf_counter() - started)
-            if judgement.verdict == "silent":
-                continue
-            record = decided(policy, occasion, judgement)
-            subject = rule_event_subject("decided", policy.policy_id)
-            records.append(Message(subject, record.id, write_rule_event(record)))
+            records += recorded
             if judgement.verdict == "denied" and refused is None:
                 refused = Refused("denied_by_policy", policy=policy.policy_id, version=policy.version)
         return Objections(refused, records)
+
+
+def _answer(rule: InForce, command: Command, occasion: Occasion) -> tuple[Judgement, Sequence[Message]]:
+    """What a rule says, and its record. A rule that fails objects to nothing."""
+    policy = rule.policy
+    try:
+        judgement = objects(policy, occasion, shadow=rule.shadow)
+        return judgement, () if judgement.verdict == "silent" else (_record(policy, occasion, judgement),)
+    except Exception as error:
+        logger.error("deny rule %s failed on command %s: %s", policy.name, command.id, stack_of(error))
+    with suppress(Exception):
+        return DEFECT, (_record(policy, occasion, DEFECT),)
+    return DEFECT, ()
+
+
+def _record(policy: CheckedPolicy, occasion: Occasion, judgement: Judgement) -> Message:
+    record = decided(policy, occasion, judgement)
+    return Message(rule_event_subject("decided", policy.policy_id), record.id, write_rule_event(record))

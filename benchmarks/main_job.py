@@ -18,6 +18,7 @@ from benchmarks.measure import MAX_LATE_P99_MS
 from benchmarks.percentiles import in_milliseconds
 from benchmarks.person_events import Population, fill
 from benchmarks.workload import PARTITIONS
+from config import topics
 from domain.partitions import partition_of
 from local.stack import Endpoints
 from ops.client import PersonClient
@@ -27,6 +28,8 @@ WARM_UP_SHARE = 0.25
 READS_PER_SECOND = 50
 CATCH_UP_BUDGET_S = 120.0
 DRAIN_BUDGET_S = 30.0
+QUIET_LOOKS = 4
+"""How often, half a second apart, a worker must have done nothing new."""
 APPENDS_AT_ONCE = 256
 W = TypeVar("W", bound=Worker)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -99,6 +102,25 @@ async def catch_up(behind: NotingWorker, last: dict[int, int]) -> dict[str, Any]
         "events_per_second": round(events / (now[0] - first[1])),
         "cpu_us_per_event": round((now[1] - first[2]) / events * 1e6, 1),
     }
+
+
+async def settled(running: Worker) -> None:
+    """Wait until a worker has no events left to carry or to fold.
+
+    The ingress of a new application begins with the first event of the stream: what the topic holds already comes once more, behind
+    what was caught up with.
+    """
+    done, quiet = -1, 0
+    async with asyncio.timeout(CATCH_UP_BUDGET_S):
+        while quiet < QUIET_LOOKS:
+            await asyncio.sleep(0.5)
+            try:
+                lanes = (await asyncio.to_thread(running.page, "/status"))["lanes"]
+            except (OSError, ValueError):
+                # A worker that is that busy has not settled.
+                continue
+            records = sum(lane["records"] for lane in lanes if lane["topic"] == topics.EVENTS)
+            done, quiet = records, quiet + 1 if records == done else 0
 
 
 async def fill_events(client: PersonClient, events: int) -> dict[int, int]:

@@ -171,7 +171,9 @@ class Run:
             running = main_job.worker(self._servers, self._folder / "workers", "bench-live")
             try:
                 await main_job.catch_up(running, last)
+                await main_job.settled(running)
                 found["append_maximum"] = round(await main_job.append_maximum(client, plan.main_job_events // 10))
+                await main_job.settled(running)
                 most = min(found["append_maximum"], found["jetstream_to_tables"]["events_per_second"])
                 rates = sorted({*(round(most * share) for share in CURVE_SHARES), *FIXED_RATES})
                 found["open_loop"] = []

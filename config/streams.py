@@ -93,8 +93,8 @@ def streams(partitions: int, replicas: int) -> list[dict[str, Any]]:
             "max_age": 0,
             "max_msgs": -1,
             "max_bytes": -1,
-            # A schedule replaces the one before; of what has become due under one subject, only the last can matter.
-            "max_msgs_per_subject": 1,
+            # No limit for each subject: a due timer that is removed before it is carried would, in the eyes of its consumer, acknowledge
+            # all timers before it. A schedule replaces the one before without a limit, and due timers have a life time, all the same one.
             "allow_msg_schedules": True,
             "allow_msg_ttl": True,
             "allow_direct": True,

@@ -26,9 +26,10 @@ REJOIN_AFTER_S = 1.0
 """A worker that was really replaced hears of it by then."""
 
 START_AGAIN_S = 1.0
-YOUNG_OBJECTS = 20_000
-"""Objects among which the interpreter looks for garbage by itself: one or two milliseconds. States are young only once; looking through all
-that are cached took up to 300 ms, in which no lane moved."""
+YOUNG_OBJECTS = 60_000
+"""Objects among which the interpreter looks for garbage by itself: a few milliseconds, and seldom, because nearly all of them are gone before
+they are so many. With a third of it, it also looked through what a large cycle needs, a tenth of its time. States are young only once; looking
+through all that are cached took up to 300 ms, in which no lane moved."""
 NEVER = 1_000_000
 THREAD_TURN_S = 0.001
 """How long a thread beside the loop may keep the interpreter while lanes wait for it; five times that is the interpreter's own default."""

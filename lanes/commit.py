@@ -1,6 +1,6 @@
 """The group commit: every table that a lane cycle touched becomes durable in one produce request, then visible.
 
-Guarantee: a row is written to RocksDB only after its changelog record is acknowledged by all in-sync replicas, together
+Guarantee: a row is given to its table only after its changelog record is acknowledged by all in-sync replicas, together
 with the changelog offset, so recovery resumes exactly behind what the database holds. Nothing is visible before it is durable."""
 
 from __future__ import annotations
@@ -8,16 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from rocksdict import WriteBatch, WriteOptions
-
 from lanes.fenced_producer import FencedProducer
 from lanes.producer import OutgoingBatch
-from lanes.table import OFFSET_KEY, TableView
-
-WITHOUT_WAL = WriteOptions()
-"""The changelog is the write-ahead log of a table. Rows and their changelog offset reach the files together, so after a kill a
-database is an older state of itself, and recovery goes on behind it."""
-WITHOUT_WAL.disable_wal = True
+from lanes.table import TableView
 
 
 async def group_commit(
@@ -44,12 +37,5 @@ async def group_commit(
     offsets = await producer.write(partition, [*sources, *changelogs])
     written = offsets.pop(0) if sources else []
     for view, acknowledged in zip(dirty, offsets, strict=True):
-        batch = WriteBatch(raw_mode=True)
-        for key, value in view.staged.items():
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(OFFSET_KEY, str(acknowledged[-1]).encode())
-        view.table.database(partition).write(batch, WITHOUT_WAL)
+        view.table.commit(partition, view.staged, acknowledged[-1])
     return written

@@ -133,6 +133,7 @@ class Lane:
         self._refuse_carried()
         for agent in self._agents:
             agent.forget(self.partition)
+        self._leave_tables()
 
     def deliver(self, records: Sequence[Record]) -> bool:
         """Accept fetched records that begin at `expected_offset`.
@@ -178,6 +179,13 @@ class Lane:
         self._repeated.append(repeated)
         self._wake.set()
         return await repeated.batch
+
+    def _leave_tables(self) -> None:
+        for table in self._tables:
+            try:
+                table.leave(self.partition)
+            except Exception as error:
+                logger.error("table %s[%s] could not be written: %s", table.name, self.partition, stack_of(error))
 
     def _refuse_carried(self) -> None:
         while self._carried:

@@ -8,6 +8,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from faust.types import TP
 
@@ -162,12 +163,26 @@ class Lanes:
                 carried += [lane.carry(records[begin : begin + size]) for begin in range(0, len(records), size)]
             else:
                 plain[partition] = records
-        writing = [*carried, *([self._write_plain(topic, plain)] if plain else [])]
+        writing: list[Awaitable[Any]] = [*carried, *([self._write_plain(topic, plain)] if plain else [])]
+        if len(writing) == 1:
+            # Nearly always, and a task of its own is as much work as what it would do.
+            await self._unless_stopped(topic, writing[0])
+            return
         for result in await asyncio.gather(*writing, return_exceptions=True):
             if isinstance(result, asyncio.CancelledError):
                 raise LaneStoppedError(f"a lane of {topic} stopped")
             if isinstance(result, BaseException):
                 raise result
+
+    @staticmethod
+    async def _unless_stopped(topic: str, writing: Awaitable[Any]) -> None:
+        writer = asyncio.current_task()
+        try:
+            await writing
+        except asyncio.CancelledError:
+            if writer is not None and writer.cancelling():
+                raise
+            raise LaneStoppedError(f"a lane of {topic} stopped") from None
 
     async def _write_plain(self, topic: str, by_partition: Mapping[int, Sequence[Record]]) -> None:
         offsets = await self._writer.write(

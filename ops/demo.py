@@ -199,7 +199,11 @@ def _print(report: dict[str, Any]) -> None:
     processes = report["processes"]
     ended = ", ".join(f"{count} {name}" for name, count in processes["sagas"].items())
     fired = ", ".join(f"{name} {count}" for name, count in processes["policies"].items())
-    lines += [f"sagas       {ended}; within {processes['seconds']} s", f"policies    fired: {fired or 'none'}"]
+    lines += [
+        f"sagas       {ended}; within {processes['seconds']} s",
+        f"policies    fired: {fired or 'none'}",
+        f"skills      found in a Git profile: {', '.join(processes['skills_found'])}",
+    ]
     for answer in report["answers"]:
         lines.append(f"asked       {answer['display_name']}: {answer['status']}, {answer['events']} events")
     lines += [

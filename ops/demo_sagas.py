@@ -1,4 +1,5 @@
-"""The sagas of the demo: onboardings through simulated neighbours, one of them cancelled, an archival by a policy, a welcome by another."""
+"""The processes of the demo: onboardings through simulated neighbours, one of them cancelled, an archival and a welcome by policies, and skills
+that the git neighbour finds."""
 
 from __future__ import annotations
 
@@ -25,19 +26,21 @@ Row = Mapping[str, Any]
 
 async def play(client: PersonClient) -> dict[str, Any]:
     """Start them one after the other and follow each to its end; raises ClientError when one does not end in time."""
-    persons = [str(uuid_utils.uuid7()) for _ in range(ONBOARDINGS + 1)]
-    *onboarded, archived = persons
+    *onboarded, archived, developer = [str(uuid_utils.uuid7()) for _ in range(ONBOARDINGS + 2)]
     begun = time.monotonic()
+    skills = asyncio.create_task(_analyze(client, developer))
     ends = await asyncio.gather(
         *(_onboard(client, number, person_id, cancel=number == 0) for number, person_id in enumerate(onboarded)),
         _archive(client, archived),
     )
+    found = await skills
     seconds = round(time.monotonic() - begun, 1)
     counts = Counter(f"{saga['saga']} {saga['status']}" for saga in ends)
     return {
         "sagas": dict(sorted(counts.items())),
         "as_expected": _as_expected(ends),
         "seconds": seconds,
+        "skills_found": found,
         "policies": await _fired(client),
         "cancelled": _story(ends[0]),
     }
@@ -74,6 +77,21 @@ async def _archive(client: PersonClient, person_id: str) -> Row:
     return await _saga(client, "archival", person_id, lambda saga: saga["status"] in ENDED)
 
 
+async def _analyze(client: PersonClient, person_id: str) -> list[str]:
+    """Names of the skills that follow from a Git profile of which nothing but the account is known."""
+    await _send(client, person_id, "create", {"name": {"given_names": ["Developer"]}, "source": "demo"})
+    profile = {"component_type": "GitProfile", "data": {"provider": "GitHub", "username": "developer"}}
+    await _send(client, person_id, "component.add", profile)
+    row = await _until(
+        client,
+        "get_skills",
+        {"person_id": person_id},
+        lambda row: bool(row["skills"]),
+        "the Git profile is not analysed",
+    )
+    return sorted(skill["name"] for skill in row["skills"])
+
+
 async def _send(client: PersonClient, person_id: str, verb: str, data: Mapping[str, Any]) -> None:
     message = CommandMessage(f"person.commands.{verb}", data, person_id, actor=ACTOR)
     outcome = await client.send(message, timeout_s=PATIENCE_S)
@@ -82,19 +100,24 @@ async def _send(client: PersonClient, person_id: str, verb: str, data: Mapping[s
 
 
 async def _saga(client: PersonClient, saga: str, person_id: str, holds: Callable[[Row], bool]) -> Row:
-    """The saga once something holds of it; while a worker is missing, nobody may answer."""
+    """The saga of a person once something holds of it."""
+    return await _until(
+        client, "get_saga", {"saga": saga, "person_id": person_id}, holds, f"saga {saga} of {person_id} does not get on"
+    )
+
+
+async def _until(client: PersonClient, endpoint: str, request: Row, holds: Callable[[Row], bool], else_: str) -> Row:
+    """The answer of a query once something holds of it; while a worker is missing, nobody may answer. Raises ClientError."""
     deadline = time.monotonic() + PATIENCE_S
-    found: Row | None = None
     while time.monotonic() < deadline:
         try:
-            found = (await client.query("get_saga", {"saga": saga, "person_id": person_id}))["data"]
+            found: Row = (await client.query(endpoint, request))["data"]
         except (QueryFailed, ClientError):
-            found = None
-        if found is not None and holds(found):
+            found = {}
+        if found and holds(found):
             return found
         await asyncio.sleep(LOOK_EVERY_S)
-    where = "unknown" if found is None else f"{found['status']} at {found['step']}"
-    raise ClientError(f"saga {saga} of {person_id} is {where} after {PATIENCE_S:g} s")
+    raise ClientError(f"{else_} within {PATIENCE_S:g} s")
 
 
 async def _fired(client: PersonClient) -> dict[str, int]:

@@ -32,8 +32,6 @@ actor_option = click.option(
     "--actor",
     default="user:cli",
     show_default=True,
-    envvar="PERSON_ACTOR",
-    show_envvar=True,
     help="Who does it, as kind:id; it is recorded with the saga.",
 )
 timeout_option = click.option(

@@ -25,6 +25,7 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables, metrics: WorkerM
             "assigned": bool(tables.owned()),
             "recovered": app.tables.recovery.completed.is_set() and not app.rebalancing,
             "nats": nc.is_connected,
+            "rules": tables.processes is None or tables.processes.rules.is_read,
             "serving": not app.should_stop,
         }
         return view.json({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)

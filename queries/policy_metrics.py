@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,6 +21,11 @@ def of_policies(book: RuleBook, counters: PolicyCounters) -> Source:
             "person_rules_stream_sequence",
             "Stream sequence of the last rule event in force.",
             value=book.stream_sequence,
+        )
+        yield GaugeMetricFamily(
+            "person_rules_age_seconds",
+            "Time since the worker has seen the end of the rule events.",
+            value=round(time.monotonic() - book.looked_at, 3),
         )
         versions = GaugeMetricFamily("person_policy_versions", "Versions of policies.", labels=("status",))
         statuses = Counter(held.status for state in book.states.values() for held in state.versions.values())

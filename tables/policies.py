@@ -25,10 +25,11 @@ _OUTBOX = b"__outbox__"
 
 @dataclass
 class PolicyRow:
-    """What one version of a policy has decided in a partition. `latest` holds the last decisions that were not silent, oldest first."""
+    """What one version of a policy has decided in a partition, up to a stream sequence. `latest` holds the last decisions that were not silent, oldest first."""
 
     counts: dict[str, int] = field(default_factory=dict)
     latest: list[dict[str, Any]] = field(default_factory=list)
+    stream_sequence: int = 0
 
     def add(self, verdict: str, decision: dict[str, Any]) -> None:
         """Count a decision and remember it."""
@@ -103,7 +104,8 @@ def find(view: TableView, name: str) -> PolicyRow:
 
 def stage(view: TableView, name: str, row: PolicyRow) -> None:
     """Stage the row of a policy's version."""
-    view.put(name.encode(), orjson.dumps({"counts": row.counts, "latest": row.latest}))
+    value = {"counts": row.counts, "latest": row.latest, "stream_sequence": row.stream_sequence}
+    view.put(name.encode(), orjson.dumps(value))
 
 
 def stage_outgoing(view: TableView, stream_sequence: int, messages: Sequence[Message], *, late: bool) -> Outgoing:
@@ -121,7 +123,7 @@ def remove_outgoing(view: TableView, key: bytes) -> None:
 
 def _row(value: bytes) -> PolicyRow:
     row = orjson.loads(value)
-    return PolicyRow(row["counts"], row["latest"])
+    return PolicyRow(row["counts"], row["latest"], row["stream_sequence"])
 
 
 def _progress(value: bytes) -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,10 @@ def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
         yield running.endpoints
 
 
-@pytest.fixture
-def own_nats(tmp_path: Path) -> Iterator[str]:
-    """Address of a fresh nats-server for one test that needs no Kafka."""
-    folder = DataFolder(tmp_path / "own-nats")
+@contextmanager
+def fresh_nats(data: Path) -> Iterator[str]:
+    """A nats-server alone; gives its address."""
+    folder = DataFolder(data)
     folder.open()
     layout = Layout(1, proxied=False)
     ports = choose_ports(folder.ports, wanted={}, names=layout.port_names())
@@ -99,6 +100,13 @@ def own_nats(tmp_path: Path) -> Iterator[str]:
     finally:
         server.stop()
         folder.close()
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[str]:
+    """Address of a fresh nats-server for one test that needs no Kafka."""
+    with fresh_nats(tmp_path / "own-nats") as address:
+        yield address
 
 
 @pytest.fixture

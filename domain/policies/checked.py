@@ -10,8 +10,10 @@ from domain.command_data.base import CommandSpec
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
 from domain.ids import NS, derive
+from domain.policies.cost import BUDGET
 from domain.policies.document import CommandTemplate, PolicyDocument
 from domain.policies.expression import BadExpression, Expression, Values
+from domain.policies.guards import Guard, guards_of
 from domain.policies.names import compile_checked, wire_names
 from domain.policies.refusal import invalid_expression, invalid_policy
 from domain.process_commands import SAGA_COMMANDS
@@ -39,10 +41,12 @@ class CompiledCommand(NamedTuple):
     data: dict[str, Template]
     reads: frozenset[str]
     """Variables that its expressions use."""
+    share: int
+    """How many expressions it has: they share the budget of one."""
 
     def render(self, values: Values) -> dict[str, JsonValue]:
         """The payload. Raises Unclear."""
-        return {name: _render(part, values) for name, part in self.data.items()}
+        return {name: _render(part, values, self.share) for name, part in self.data.items()}
 
 
 class CheckedPolicy(NamedTuple):
@@ -53,6 +57,8 @@ class CheckedPolicy(NamedTuple):
     command: CompiledCommand | None
     namespace: UUID
     """Of the ids of its commands."""
+    guards: tuple[Guard, ...] = ()
+    """Parts of the condition that often tell without the engine that it is false."""
 
     @property
     def policy_id(self) -> str:
@@ -100,7 +106,8 @@ def _compile(document: PolicyDocument) -> CheckedPolicy:
     if condition.returns not in _TRUTHS:
         raise invalid_policy(("document", "condition"), "not_bool", f"gives {condition.returns}, not true or false")
     command = None if document.command is None else _command(document.command, document)
-    return CheckedPolicy(document, condition, command, UUID(derive(NS, f"policy:{document.name}")))
+    guards = guards_of(condition.tree.root, "event" if document.effect == "send" else "command")
+    return CheckedPolicy(document, condition, command, UUID(derive(NS, f"policy:{document.name}")), guards)
 
 
 _TRUTHS: Final = frozenset({"BOOL", "DYN"})
@@ -130,10 +137,11 @@ def _command(template: CommandTemplate, document: PolicyDocument) -> CompiledCom
     expected = None if version is None else _expression((*at, "expectedversion"), version, document, _VERSIONS)
     _check_fields(spec, template.data)
     data = {name: _template((*at, "data", name), part, document) for name, part in template.data.items()}
-    reads = frozenset[str]().union(
-        *(expression.reads for expression in expressions_of({**data, "": subject, " ": expected}))
-    )
-    return CompiledCommand(template.type, subject, expected, data, reads)
+    expressions = [subject, *([] if expected is None else [expected]), *expressions_of(data)]
+    if sum(expression.units for expression in expressions) > BUDGET:
+        raise invalid_policy(at, "too_costly", "its expressions together may take too long")
+    reads = frozenset[str]().union(*(expression.reads for expression in expressions))
+    return CompiledCommand(template.type, subject, expected, data, reads, len(expressions))
 
 
 def _check_fields(spec: CommandSpec, data: Mapping[str, JsonValue]) -> None:
@@ -177,11 +185,11 @@ def expressions_of(template: Template) -> list[Expression]:
     return [expression for part in parts for expression in expressions_of(part)]
 
 
-def _render(part: Template, values: Values) -> JsonValue:
+def _render(part: Template, values: Values, share: int) -> JsonValue:
     if isinstance(part, Expression):
-        return part.evaluate(values)
+        return part.evaluate(values, share=share)
     if isinstance(part, list):
-        return [_render(item, values) for item in part]
+        return [_render(item, values, share) for item in part]
     if isinstance(part, dict):
-        return {name: _render(member, values) for name, member in part.items()}
+        return {name: _render(member, values, share) for name, member in part.items()}
     return part

@@ -201,9 +201,10 @@ class _Estimator:
         units = items.units + condition.units + step.units + _NODE * times * steps
         size = step.size
         if collects:
-            # The engine copies what was collected so far in each step.
-            units += _COPIED * times * steps * steps
-            size = Size(max(steps, size.longest), 1 + steps * size.values, steps * size.text)
+            # The engine copies what was collected so far in each step, and all steps of one list may come before it stops.
+            longest = items.size.longest
+            units += _COPIED * min(times * longest, MAX_STEPS) * longest
+            size = Size(max(longest, size.longest), 1 + longest * size.values, longest * size.text)
         result = self.price(node.result, {**inside, node.result_name: _Bound(size, size)}, times)
         return Estimate(units + result.units, result.size, True)
 

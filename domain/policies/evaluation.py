@@ -9,10 +9,13 @@ from domain.envelope import CONTENT_TYPE, MAX_DEPTH, SPEC_VERSION
 from domain.ids import derive, is_person_id
 from domain.policies.checked import CheckedPolicy
 from domain.policies.expression import Unclear, Values
+from domain.policies.guards import exclude
 from domain.policies.occasion import Cause, Occasion
 from domain.process_commands import SAGA_COMMANDS
 
 SOURCE: Final = "/person/policy"
+MAX_COMMAND_BYTES: Final = 128 * 1024
+"""A command that would be larger is not sent: it might not fit into a message."""
 
 Truth = Literal["fires", "silent", "indeterminate"]
 Verdict = Literal["fired", "would_fire", "silent", "indeterminate", "blocked_depth", "refused", "denied", "would_deny"]
@@ -46,6 +49,8 @@ SILENT: Final = Judgement("silent")
 
 def evaluate(policy: CheckedPolicy, occasion: Occasion) -> Finding:
     """What the condition comes to."""
+    if policy.guards and exclude(policy.guards, occasion.payload):
+        return _STAYS_SILENT
     condition = policy.condition
     try:
         found = condition.evaluate(occasion.values(condition.reads))
@@ -64,11 +69,12 @@ def plan(policy: CheckedPolicy, occasion: Occasion) -> PlannedCommand | str:
     try:
         values = occasion.values(command.reads)
         document = _document(policy, occasion.cause, values, command_id)
-        return PlannedCommand(command_id, command.type, encode(document))
+        body = encode(document)
     except Unclear as error:
         return error.fault
     except NotCanonical:
         return "no_command"
+    return PlannedCommand(command_id, command.type, body) if len(body) <= MAX_COMMAND_BYTES else "no_command"
 
 
 def judge(policy: CheckedPolicy, occasion: Occasion, *, shadow: bool) -> Judgement:
@@ -103,10 +109,12 @@ _STAYS_SILENT: Final = Finding("silent")
 def _document(policy: CheckedPolicy, cause: Cause, values: Values, command_id: str) -> dict[str, Any]:
     command = policy.command
     assert command is not None
-    subject = command.subject.evaluate(values)
+    subject = command.subject.evaluate(values, share=command.share)
     if not is_person_id(subject):
         raise Unclear("no_command")
-    expected: JsonValue = None if command.expectedversion is None else command.expectedversion.evaluate(values)
+    expected: JsonValue = (
+        None if command.expectedversion is None else command.expectedversion.evaluate(values, share=command.share)
+    )
     if expected is not None and (isinstance(expected, bool) or not isinstance(expected, int)):
         raise Unclear("no_command")
     data = {name: value for name, value in command.render(values).items() if value is not None}

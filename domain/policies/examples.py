@@ -15,7 +15,7 @@ from domain.policies.document import PolicyExample
 from domain.policies.evaluation import PlannedCommand, evaluate, plan
 from domain.policies.expression import FAULTS
 from domain.policies.facts import FACTS, UNREMARKABLE
-from domain.policies.names import CAUSE, cause_members, summary_columns, vocabulary_of
+from domain.policies.names import CAUSE, cause_members, empty_columns, summary_columns, vocabulary_of
 from domain.policies.occasion import Cause, Occasion
 from domain.policies.refusal import invalid_policy
 from domain.times import parse_instant
@@ -69,9 +69,14 @@ def occasion_of(policy: CheckedPolicy, example: PolicyExample, path: Path) -> Oc
     if view["type"] != policy.trigger:
         raise invalid_policy((*path, variable, "type"), "type_differs")
     cause = _cause(view, (*path, variable))
-    summary, facts = {**example.summary}, {**UNREMARKABLE, **example.facts}
+    summary, facts = _summary(example), {**UNREMARKABLE, **example.facts}
     sources = {variable: lambda: view, "summary": lambda: summary, "facts": lambda: facts}
     return Occasion(cause, vocabulary_of(effect), sources)
+
+
+def _summary(example: PolicyExample) -> dict[str, JsonValue]:
+    """The row; a document cannot hold null, so columns that are null in most rows are filled in."""
+    return {**dict.fromkeys(empty_columns()), **example.summary} if example.summary else {}
 
 
 def _run(policy: CheckedPolicy, example: PolicyExample, path: Path) -> None:

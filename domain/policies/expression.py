@@ -14,7 +14,7 @@ from typing import Any, Final
 from cel_expr_python import cel
 from pydantic import JsonValue
 
-from domain.policies.cost import USUAL, Size, TooCostly, estimate, size_of
+from domain.policies.cost import BUDGET, USUAL, Size, TooCostly, estimate, size_of
 from domain.policies.syntax_tree import Node, SyntaxTree, paths, read_tree
 from domain.times import format_instant
 
@@ -117,17 +117,17 @@ class Expression:
         self.reads = frozenset(path[0] for _, path in paths(tree.root))
         """Variables that it uses."""
         try:
-            self._depends = estimate(tree.root, USUAL).depends
+            self.units, _, self._depends = estimate(tree.root, USUAL)
         except TooCostly as error:
             raise BadExpression(error.rule, *self.position(error.node), COSTS[error.rule]) from None
         self._compiled = compiled
         self.returns: str = str(compiled.return_type())
         """Name of the type of its value; ``DYN`` when that depends on the values."""
 
-    def evaluate(self, values: Values) -> JsonValue:
-        """Its value. Raises Unclear."""
+    def evaluate(self, values: Values, *, share: int = 1) -> JsonValue:
+        """Its value. Of inputs that are larger than usual, it may take one part in `share` of the budget. Raises Unclear."""
         if self._depends:
-            self._bound(values)
+            self._bound(values, BUDGET // share)
         try:
             found = self._compiled.eval(values.bound)
             value: Any = found.plain_value()
@@ -144,13 +144,15 @@ class Expression:
         """Line and column of a node, both from 1."""
         return _line_and_column(self.text, self.tree.positions.get(node.id, 0))
 
-    def _bound(self, values: Values) -> None:
+    def _bound(self, values: Values, budget: int) -> None:
         size = values.size(self.reads)
         if size.exceeds(USUAL):
             try:
-                estimate(self.tree.root, size)
+                units = estimate(self.tree.root, size).units
             except TooCostly:
                 raise Unclear("too_large") from None
+            if units > budget:
+                raise Unclear("too_large")
 
 
 COSTS: Final[Mapping[str, str]] = MappingProxyType(

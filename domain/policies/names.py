@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
@@ -49,12 +49,21 @@ def wire_names(model: type[BaseModel]) -> Mapping[str, bool]:
     return {field.alias or name: field.is_required() for name, field in model.model_fields.items()}
 
 
-@cache
 def summary_columns() -> frozenset[str]:
     """Columns of a summary."""
+    return frozenset(_barest_summary())
+
+
+def empty_columns() -> frozenset[str]:
+    """Columns that are null until a person has what they show."""
+    return frozenset(name for name, value in _barest_summary().items() if value is None)
+
+
+@cache
+def _barest_summary() -> Mapping[str, JsonValue]:
     row = render_summary(Person.new("").model_copy(update={"created_at": datetime(2000, 1, 1, tzinfo=UTC)}))
     assert row is not None
-    return frozenset(row)
+    return row
 
 
 def cause_members(effect: Effect) -> frozenset[str]:

@@ -40,8 +40,16 @@ class Cause(NamedTuple):
 class Occasion:
     """One event or command as expressions see it. What is costly is made when the first expression asks for it."""
 
-    def __init__(self, cause: Cause, kind: Vocabulary, sources: Mapping[str, Callable[[], JsonValue]]) -> None:
+    def __init__(
+        self,
+        cause: Cause,
+        kind: Vocabulary,
+        sources: Mapping[str, Callable[[], JsonValue]],
+        payload: object = None,
+    ) -> None:
         self.cause = cause
+        self.payload = payload
+        """The data of the event or command as its model, where there is one."""
         self._kind = kind
         self._sources = sources
         self._known: dict[str, JsonValue] = {}
@@ -69,6 +77,7 @@ class Occasion:
                 "summary": lambda: _row(person),
                 "facts": lambda: {**facts_of(event.data, state)},
             },
+            event.data,
         )
 
     @classmethod
@@ -92,6 +101,7 @@ class Occasion:
                 "summary": lambda: _row(person),
                 "facts": lambda: {**facts_of(command.data, person)},
             },
+            command.data,
         )
 
     def __getitem__(self, variable: str) -> JsonValue:

@@ -6,17 +6,21 @@ from domain.fields import dotted
 from domain.policies.expression import BadExpression
 from domain.refusals import Refused
 
-INVALID = "policy_invalid"
+
+class PolicyInvalid(Refused):
+    """A document that is not valid. The outcome names field and rule alone; `explanation` may quote the document, and is for its author."""
+
+    def __init__(self, field: str, rule: str, explanation: str, **facts: JsonValue) -> None:
+        super().__init__("policy_invalid", f"{field}: {rule}", field=field, rule=rule, **facts)
+        self.explanation = f"{field}: {explanation or rule}"
 
 
-def invalid_policy(path: tuple[str | int, ...], rule: str, explanation: str = "", **facts: JsonValue) -> Refused:
+def invalid_policy(path: tuple[str | int, ...], rule: str, explanation: str = "", **facts: JsonValue) -> PolicyInvalid:
     """The refusal of a document with a bad field."""
-    field = dotted(path)
-    reason = f"{field}: {explanation or rule}"
-    return Refused(INVALID, reason, field=field, rule=rule, **facts)
+    return PolicyInvalid(dotted(path), rule, explanation, **facts)
 
 
-def invalid_expression(path: tuple[str | int, ...], error: BadExpression) -> Refused:
+def invalid_expression(path: tuple[str | int, ...], error: BadExpression) -> PolicyInvalid:
     """The refusal of a document with a bad expression; `line` and `column` lead to the place in its text."""
     where = f"line {error.line}, column {error.column}: {error.explanation}"
     return invalid_policy(path, error.rule, where, line=error.line, column=error.column)

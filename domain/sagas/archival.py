@@ -1,11 +1,20 @@
 """PersonArchival: every neighbouring domain lets go of a person who was archived or has died. The person has ended, so it only goes on."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from pydantic import JsonValue
+
 from domain.sagas.definition import NothingToUndo, SagaDefinition, Send, Signals, Step
+from domain.sagas.inputs import StartInput
 
 RELEASE_TIME: Final = timedelta(hours=24)
+
+
+def dated(given: StartInput) -> Mapping[str, JsonValue]:
+    """Without a date the day of the command is meant."""
+    return {"effective_date": given.now.date().isoformat(), **given.data}
 
 
 def _release(domain: str) -> Step:
@@ -29,6 +38,7 @@ DEFINITION: Final = SagaDefinition(
     title="PersonArchival",
     purpose="has every domain release a person who was archived or has died",
     starts_on=None,
+    complete_data=dated,
     steps=tuple(_release(domain) for domain in ("organization", "location", "agent", "git", "identity")),
     forward_only=True,
     undoes=False,

@@ -153,10 +153,13 @@ class Step:
     result: Result | None = None
 
 
+End = Literal["completed", "compensated", "undo"]
+
+
 class Verdict(NamedTuple):
     """What the person itself says about the whole saga: it is over, well or not."""
 
-    end: Literal["completed", "compensated", "undo"]
+    end: End
     cause: FailureCause = "refused"
     code: str | None = None
     also_done: tuple[str, ...] = ()
@@ -166,6 +169,7 @@ class Verdict(NamedTuple):
 Settle = Callable[[Saga, SagaInput, Person], Verdict | None]
 BusinessKey = Callable[[PersonEventInput], str]
 StartData = Callable[[PersonEventInput], Mapping[str, JsonValue]]
+CompleteData = Callable[[StartInput], Mapping[str, JsonValue]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,8 @@ class SagaDefinition:
     """The event that starts it; None: StartSaga does."""
     key: BusinessKey | None = None
     start_data: StartData | None = None
+    complete_data: CompleteData | None = None
+    """Fills in what StartSaga may leave out."""
     steps: tuple[Step, ...]
     give_up: Step | None = None
     """What is asked once a step has failed for good, before anything is undone."""
@@ -193,8 +199,8 @@ class SagaDefinition:
     """Whether it pauses while the erasure of the person is pending and ends with it."""
     end_on_erasure: Literal["completed", "compensated"] = "compensated"
     settle: Settle | None = None
-    settled_by: tuple[type[EventData], ...] = ()
-    """Events that `settle` looks at."""
+    settled_by: Mapping[type[EventData], End] = field(default_factory=dict)
+    """Events that `settle` looks at, and what they lead to."""
     keeps_receipts: bool = False
 
     def step(self, name: str) -> Step:

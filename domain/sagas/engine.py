@@ -45,7 +45,8 @@ def start(
     else:
         if not person.exists:
             raise Refused("person_not_found")
-        business_key, data = given.business_key, given.data
+        complete = definition.complete_data
+        business_key, data = given.business_key, given.data if complete is None else complete(given)
     saga_id = saga_id_of(business_key)
     saga = Saga.model_construct(saga_id=saga_id, saga=definition.name, person_id=person.person_id)
     run = Run(definition, saga, given, person, timeouts)

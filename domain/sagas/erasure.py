@@ -23,8 +23,9 @@ from domain.sagas.definition import (
     Verdict,
 )
 from domain.sagas.event_data import Receipt, Sent
-from domain.sagas.inputs import OutcomeInput, PersonEventInput, SagaInput
+from domain.sagas.inputs import OutcomeInput, PersonEventInput, RetryInput, SagaInput
 from domain.sagas.state import Saga
+from domain.standing import ErasurePending
 from domain.times import format_instant
 
 CONFIRM_TIME: Final = timedelta(seconds=60)
@@ -47,10 +48,17 @@ def start_data(given: PersonEventInput) -> Mapping[str, JsonValue]:
     return {"request_id": data.request_id, "not_before": format_instant(data.not_before)}
 
 
-def settle(saga: Saga, given: SagaInput, _: Person) -> Verdict | None:
-    """A request that is cancelled before anybody was erased ends the saga."""
+def settle(saga: Saga, given: SagaInput, person: Person) -> Verdict | None:
+    """A request that is cancelled before anybody was erased ends the saga.
+
+    The event says so. Only a saga that was parked when it came has to look at the person.
+    """
+    request_id = saga.data.get("request_id")
     event = given.event.data if isinstance(given, PersonEventInput) else None
-    is_cancelled = isinstance(event, ErasureCancelled) and event.request_id == saga.data.get("request_id")
+    is_cancelled = isinstance(event, ErasureCancelled) and event.request_id == request_id
+    if isinstance(given, RetryInput) and not person.is_erased:
+        pending = person.erasure
+        is_cancelled = not (isinstance(pending, ErasurePending) and pending.request_id == request_id)
     return Verdict("compensated", "cancelled") if is_cancelled and not saga.past_pivot else None
 
 
@@ -147,6 +155,6 @@ DEFINITION: Final = SagaDefinition(
     cancellable=False,
     heeds_erasure=False,
     settle=settle,
-    settled_by=(ErasureCancelled,),
+    settled_by={ErasureCancelled: "compensated"},
     keeps_receipts=True,
 )

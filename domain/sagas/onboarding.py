@@ -160,5 +160,5 @@ DEFINITION: Final = SagaDefinition(
         undo=NothingToUndo("a failed run is what is undone"),
     ),
     settle=settle,
-    settled_by=(OnboardingCompleted, OnboardingFailed),
+    settled_by={OnboardingCompleted: "completed", OnboardingFailed: "undo"},
 )

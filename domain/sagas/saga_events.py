@@ -113,11 +113,6 @@ def saga_filter(saga_id: str) -> str:
     return f"{SAGA_SUBJECTS}.*.*.*.*.{saga_id}"
 
 
-def sagas_of_person_filter(person_id: str) -> str:
-    """Every stored event of all sagas of one person."""
-    return f"{SAGA_SUBJECTS}.*.*.*.{person_id}.*"
-
-
 def sagas_of_partition_filter(partition: int) -> str:
     """Every stored saga event of one partition."""
     return f"{SAGA_SUBJECTS}.*.*.{partition}.*.*"

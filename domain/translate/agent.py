@@ -58,6 +58,6 @@ def _agent(data: Any) -> Link | None:
 INBOUND: Final = (
     InboundSpec("agent.assigned_to_person", AgentAssigned, "named", _assigned, _agent),
     InboundSpec("agent.unassigned", OfAgent, "linked", _unassigned, _agent),
-    InboundSpec("agent.interaction_completed", AgentActive, "linked", _interacted, _agent),
+    InboundSpec("agent.interaction_completed", AgentActive, "linked", _interacted, _agent, ordered=False),
 )
 IGNORED: Final = frozenset({"agent.created", "agent.learned_from_person"})

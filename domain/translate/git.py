@@ -78,7 +78,10 @@ class AuthorIdentified(OfAuthor):
 class ContributionsCalculated(OfAuthor):
     """What an account has contributed."""
 
-    languages: Annotated[tuple[Annotated[Language, BeforeValidator(_bare_name)], ...], at_most(MAX_LANGUAGES)] = ()
+    languages: Annotated[
+        tuple[Annotated[Language, BeforeValidator(_bare_name, json_schema_input_type=Language | str)], ...],
+        at_most(MAX_LANGUAGES),
+    ] = ()
     commits: Count | None = Field(None, validation_alias=AliasChoices("commits", "contributions"))
     first: ForeignDay | None = Field(None, validation_alias=AliasChoices("first", "first_contribution"))
     last: ForeignDay | None = Field(None, validation_alias=AliasChoices("last", "last_contribution"))
@@ -136,8 +139,8 @@ INBOUND: Final = (
     InboundSpec(
         "git.contributions_calculated", ContributionsCalculated, "linked", _calculated, _account, needs_person=True
     ),
-    InboundSpec("git.commit_analyzed", AuthorActive, "linked", _activity("git_commit"), _account),
-    InboundSpec("git.pull_request_merged", AuthorActive, "linked", _activity("git_merge"), _account),
-    InboundSpec("git.code_review_completed", AuthorActive, "linked", _activity("git_review"), _account),
+    InboundSpec("git.commit_analyzed", AuthorActive, "linked", _activity("git_commit"), _account, ordered=False),
+    InboundSpec("git.pull_request_merged", AuthorActive, "linked", _activity("git_merge"), _account, ordered=False),
+    InboundSpec("git.code_review_completed", AuthorActive, "linked", _activity("git_review"), _account, ordered=False),
 )
 IGNORED: Final[frozenset[str]] = frozenset()

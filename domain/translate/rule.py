@@ -59,6 +59,8 @@ class InboundSpec(NamedTuple):
     """What the event is about; events about the same keep their order."""
     needs_person: bool = False
     """Whether `wishes` looks at what is known of the person."""
+    ordered: bool = True
+    """Whether it matters which of two events about the same comes first."""
 
 
 def when(codes: Sequence[str], wish: Wish) -> Mapping[str, Callable[[Facts], Wish]]:

@@ -12,7 +12,7 @@ from domain.views.portrait import Row
 
 def saga_row(saga: Saga) -> Row:
     """What lists tell of a saga: ids, codes, words and times. What it has not got is null."""
-    failure = None if saga.failure is None else plain_members(saga.failure)
+    failure = saga.failure
     return {
         "saga_id": saga.saga_id,
         "saga": saga.saga,
@@ -29,7 +29,7 @@ def saga_row(saga: Saga) -> Row:
         "started_at": _text(saga.started_at),
         "updated_at": _text(saga.updated_at),
         "error": saga.error,
-        "failure": failure,
+        "failure": None if failure is None else {"step": failure.step, "cause": failure.cause, "code": failure.code},
         "version": saga.version,
     }
 

@@ -28,6 +28,7 @@ from local.neighbours.streams import OUTBOX, stream_of
 logger = logging.getLogger(__name__)
 
 _ACK_WAIT_S = 30.0
+_LEARN_S = 10.0
 _POLL_S = 0.25
 _AGAIN_S = 1.0
 
@@ -71,19 +72,26 @@ class RunningNeighbour:
     def _begin(self, message: Msg) -> None:
         task = asyncio.create_task(self._take(message))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A defect; the command is not acknowledged and comes again.
+            logger.error("%s: a command could not be handled", self.domain, exc_info=error)
 
     async def _learn(self) -> None:
         stream = stream_of(self.domain)
-        last = (await self._js.stream_info(stream)).state.last_seq
-        if not last:
+        if not (await self._js.stream_info(stream)).state.messages:
             return
         messages = await self._js.subscribe(f"{self.domain}.events.>", stream=stream, ordered_consumer=True)
         try:
             while True:
-                message = await messages.next_msg(timeout=10)
-                self._links.apply(read_event(message.data))
-                if message.metadata.sequence.stream >= last:
+                message = await messages.next_msg(timeout=_LEARN_S)
+                with suppress(ValueError, KeyError, TypeError):
+                    # What somebody else has published there is none of its own.
+                    self._links.apply(read_event(message.data))
+                if not message.metadata.num_pending:
                     return
         finally:
             await messages.unsubscribe()

@@ -13,7 +13,12 @@ from domain.envelope import MAX_DEPTH
 from domain.ids import Uuid
 from domain.outcomes import Outcome
 from domain.personal import Redacted
+from domain.policies.document import Effect, PolicyDocument
+from domain.policies.document import Status as RuleStatus
+from domain.policies.rule_event_data import RecordedVerdict
 from domain.relations import AssignedAgent, AssignedLocation, HeldEmployment, LinkedIdentity
+from domain.sagas.event_data import Direction, FailureCause
+from domain.sagas.state import SagaStatus
 from domain.standing import Consent
 from domain.status import Status
 from domain.times import Day, Instant
@@ -30,6 +35,7 @@ from ops.contracts.rows import (
     DayCounts,
     Edge,
     Employee,
+    Links,
     Node,
     Partner,
     PersonRow,
@@ -48,6 +54,12 @@ from ops.contracts.rows import (
 T = TypeVar("T")
 
 
+class Applied(Position):
+    """How far a partition was applied. A position without a stream is one of PERSON_EVENTS."""
+
+    stream: Literal["PERSON_SAGAS"] = LEFT_OUT
+
+
 class Page(BaseModel):
     """Which part of a list an answer is; `next` is the cursor of the part behind it, if there is one."""
 
@@ -60,7 +72,7 @@ class Success(BaseModel, Generic[T]):
 
     ok: Literal[True]
     data: T
-    position: list[Position]
+    position: list[Applied]
     page: Page = LEFT_OUT
     redirected_from: Uuid | list[Uuid] = LEFT_OUT
     partial: Literal[True] = LEFT_OUT
@@ -357,13 +369,102 @@ class Message(BaseModel):
     """A message of a conversation with all that followed from it."""
 
     id: Uuid
-    kind: Literal["command", "event"]
+    kind: Literal["command", "event", "saga"]
     type: str
     causation: str
     depth: int = Field(ge=0, description=f"At most {MAX_DEPTH}, or the message is told as a fault.")
     time: Instant
     person_id: Uuid
     effects: list[Message]
+
+
+class SagaFailure(BaseModel):
+    """Why a step of a saga did not get on."""
+
+    step: str
+    cause: FailureCause
+    code: str | None
+
+
+class SagaRow(BaseModel):
+    """Where a saga stands. One that is parked has failed and waits for an operator, an abandoned one does nothing any more."""
+
+    saga_id: Uuid
+    saga: str
+    person_id: Uuid
+    status: SagaStatus
+    parked: bool
+    abandoned: bool
+    paused: bool
+    step: str | None
+    direction: Direction
+    attempt: int
+    round: int
+    deadline: Instant | None
+    started_at: Instant | None
+    updated_at: Instant | None
+    error: str | None
+    failure: SagaFailure | None
+    version: int
+
+
+class SagaHistoryEntry(BaseModel):
+    """A saga event, without its envelope. One that cannot be read has its place in the stream and says why."""
+
+    sequence: int = LEFT_OUT
+    event: str = LEFT_OUT
+    at: Instant = LEFT_OUT
+    actor: str = LEFT_OUT
+    causation_id: Uuid = LEFT_OUT
+    id: Uuid = LEFT_OUT
+    data: dict[str, JsonValue] = LEFT_OUT
+    unreadable: str = LEFT_OUT
+    stream_sequence: int
+
+
+class SagaDetail(SagaRow):
+    """One saga: what it is about, what is done, what it waits for, and everything that happened to it."""
+
+    business_key: str
+    correlation_id: Uuid
+    started_by: Uuid
+    depth: int
+    data: dict[str, JsonValue]
+    steps: list[str]
+    done: list[str]
+    awaiting: list[str]
+    to_undo: list[str]
+    unreached: list[str]
+    past_pivot: bool
+    stream_sequence: int
+    history: list[SagaHistoryEntry]
+    history_left_out: int
+
+
+class Decision(BaseModel):
+    """What a policy has decided about one event."""
+
+    event_id: Uuid
+    verdict: RecordedVerdict
+    at: Instant
+    command_id: Uuid = LEFT_OUT
+    fault: str = LEFT_OUT
+
+
+class Rule(BaseModel):
+    """One version of a policy, and what it has decided. `unusable` says why a version that should be asked cannot be."""
+
+    policy_id: str
+    version: int
+    title: str
+    status: RuleStatus
+    effect: Effect
+    trigger: str
+    protected: bool
+    unusable: str | None
+    document: PolicyDocument
+    counters: dict[str, int]
+    decisions: list[Decision] = LEFT_OUT
 
 
 class Fault(BaseModel):
@@ -383,7 +484,17 @@ class Conversation(BaseModel):
 ANSWERS: Final[Mapping[str, Any]] = {
     "get_by_id": PersonView,
     "get_projection": list[
-        Summary | Remainder | SearchDocument | Skills | Node | TimelineEntry | Views | ViewRow | DayCounts | Activity
+        Summary
+        | Remainder
+        | SearchDocument
+        | Skills
+        | Node
+        | TimelineEntry
+        | Views
+        | ViewRow
+        | DayCounts
+        | Activity
+        | Links
     ],
     "get_timeline": list[TimelineEntry],
     "get_skills": Skills,
@@ -400,6 +511,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "get_outcome": Outcome,
     "subscribe": Subscription,
     "list_quarantine": list[ParkedPerson],
+    "get_saga": SagaDetail,
+    "list_sagas": list[SagaRow],
+    "list_rules": list[Rule],
 }
 """Endpoint to the form of its data. A list is streamed item by item."""
 

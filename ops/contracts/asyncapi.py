@@ -4,20 +4,21 @@ Guarantee: equal code gives equal bytes. Every schema is a reference to a file n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from agents.replies import REPLY_TO
 from bridge import headers
 from config import streams, topics
 from config.settings import Settings
 from config.version import VERSION
-from domain.command_data.base import CommandSpec
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
 from domain.event_data.base import EventSpec
+from domain.process_commands import PROCESS_COMMANDS
 from domain.subjects import EVENT_SUBJECTS
 from ops.contracts import paths
+from ops.contracts.asyncapi_commands import PERSON_KEY, add_command, keyed
+from ops.contracts.asyncapi_neighbours import add_neighbours, foreign_event_names
 from ops.contracts.asyncapi_parts import (
     A_UUID,
     CLOUD_EVENT,
@@ -36,7 +37,7 @@ from ops.contracts.asyncapi_parts import (
     tags,
     text_of,
 )
-from ops.contracts.asyncapi_processes import add_processes
+from ops.contracts.asyncapi_processes import add_processes, saga_event_names
 from ops.contracts.examples.queries import REQUESTS
 from ops.contracts.examples.story import story
 from ops.contracts.examples.told import told
@@ -53,14 +54,15 @@ def asyncapi() -> Part:
     operations: dict[str, Part] = {}
     messages: dict[str, Part] = {}
     _outcomes(channels, operations, messages)
-    for command in COMMANDS.values():
-        _command(command, channels, operations, messages)
+    for spec in COMMANDS.values():
+        add_command(spec, _examples(spec.path), PERSON_KEY, channels, operations, messages)
     _events(channels, operations, messages)
     for endpoint in ENDPOINTS.values():
         _query(endpoint, channels, operations, messages)
     _live(channels, operations, messages)
     _dead_letters(channels, operations, messages)
     add_processes(channels, operations, messages)
+    add_neighbours(channels, operations, messages)
     _topics(channels, operations)
     return {
         "asyncapi": "3.0.0",
@@ -80,7 +82,8 @@ _INFO: Final[Part] = {
         "A pure event-driven person domain. Send a command to its subject as a NATS request: the acknowledgement of the stream says "
         "that it is durable, the outcome follows on the subject that the header Person-Reply-To names, and on person.outcomes. Events "
         "are stored in JetStream and carried to Kafka, byte for byte. Queries are NATS requests. The examples of commands are numbered: sent "
-        "in this order, each of them is accepted, and then each example of a query has an answer."
+        "in this order, each of them is accepted, and then each example of a query has an answer. Those without a number are sent by sagas, "
+        "on their own, once it is time."
     ),
     "license": {"name": "MIT"},
 }
@@ -104,57 +107,11 @@ _SERVERS: Final[Part] = {
 }
 
 
-def _command(spec: CommandSpec, channels: Part, operations: Part, messages: Part) -> None:
-    channel = f"command.{spec.path}"
-    messages[spec.name] = {
-        "name": spec.name,
-        "title": spec.name,
-        "summary": text_of(spec.model),
-        "contentType": CLOUD_EVENT,
-        "tags": tags("command"),
-        "headers": _COMMAND_HEADERS,
-        "correlationId": {"location": "$message.payload#/correlationid"},
-        "payload": schema_at(paths.command(spec)),
-        "bindings": _KEYED,
-        "examples": [
-            {"name": f"{number:03d}-{spec.path}", "payload": step.message()}
-            for number, step in enumerate(story(), 1)
-            if step.path == spec.path
-        ],
-    }
-    channels[channel] = {
-        "address": spec.type,
-        "servers": ON_NATS,
-        "messages": messages_of([spec.name]),
-        "x-jetstream": {"stream": streams.COMMANDS},
-    }
-    operations[f"receive.{spec.path}"] = {
-        "action": "receive",
-        "channel": channel_of(channel),
-        "summary": text_of(spec.model),
-        "messages": messages_in(channel, [spec.name]),
-        "reply": {
-            "address": {
-                "description": "An inbox of the sender.",
-                "location": f"$message.header#/{REPLY_TO}",
-            },
-            "channel": channel_of("outcome.inbox"),
-            "messages": messages_in("outcome.inbox", ["Outcome"]),
-        },
-    }
-
-
-_COMMAND_HEADERS: Final[Part] = {
-    "type": "object",
-    "properties": {
-        REPLY_TO: {
-            "type": "string",
-            "description": "Where the outcome goes: an inbox of the sender. Left out, it goes to person.outcomes only.",
-            "pattern": r"^_INBOX(\.[A-Za-z0-9_-]+)+$",
-        }
-    },
-}
-_KEYED: Final[Part] = {"kafka": {"key": {**A_UUID, "description": "Id of the person."}, "bindingVersion": KAFKA_BINDING}}
+def _examples(path: str) -> Iterator[tuple[str, Part]]:
+    """Examples of a command, with a number where a client sends it."""
+    for number, step in enumerate(story(), 1):
+        if step.path == path:
+            yield (f"{path} by a saga" if step.by_saga else f"{number:03d}-{path}"), step.message()
 
 
 def _outcomes(channels: Part, operations: Part, messages: Part) -> None:
@@ -190,7 +147,7 @@ def _events(channels: Part, operations: Part, messages: Part) -> None:
             "headers": _EVENT_HEADERS,
             "correlationId": {"location": "$message.payload#/correlationid"},
             "payload": schema_at(paths.event(spec)),
-            "bindings": _KEYED,
+            "bindings": keyed(PERSON_KEY),
             "examples": [{"name": spec.type, "payload": told().events[spec.type]}],
         }
     every = [_event_name(spec) for spec in EVENTS.values()]
@@ -332,8 +289,16 @@ def _dead_letters(channels: Part, operations: Part, messages: Part) -> None:
 def _topics(channels: Part, operations: Part) -> None:
     declared = {topic.name: topic for topic in topics.declared_by(Settings())}
     for name, topic, carried, text in (
-        ("topic.commands", topics.COMMANDS, [spec.name for spec in COMMANDS.values()], "Commands, byte for byte."),
+        (
+            "topic.commands",
+            topics.COMMANDS,
+            [spec.name for spec in (*COMMANDS.values(), *PROCESS_COMMANDS.values())],
+            "Commands, byte for byte.",
+        ),
         ("topic.events", topics.EVENTS, [_event_name(spec) for spec in EVENTS.values()], "Events, byte for byte."),
+        ("topic.sagas", topics.SAGAS, saga_event_names(), "Saga events, byte for byte."),
+        ("topic.timers", topics.TIMERS, ["Timer"], "Timers that have become due."),
+        ("topic.foreign", topics.FOREIGN, foreign_event_names(), "Events of neighbours, byte for byte."),
     ):
         channels[name] = {
             "address": topic,

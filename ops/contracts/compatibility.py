@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from ops.contracts import paths
 from ops.contracts.json_schema import DEFS, Schema
+
+ASKED_FOR: Final = "x-asked-for"
+"""Marks a form that only those are shown who ask for it by this name: it may be added to others."""
 
 HasUpcaster = Callable[[str, int], bool]
 """Whether an event type of a version has a way to the current one."""
@@ -55,9 +59,10 @@ _ENTERING, _SHOWN, _STORED = "entering", "shown", "stored"
 
 def _direction(path: str) -> str:
     folder, name = path.split("/")[0], path.rsplit("/", 1)[-1]
-    if folder == "events" or folder == "components":
-        return _STORED if folder == "events" else _ENTERING
-    return _ENTERING if folder == "commands" or name.endswith(".request.json") else _SHOWN
+    if folder in ("events", "saga-events", "rule-events"):
+        return _STORED
+    taken = folder in ("commands", "components") or path.startswith(paths.FOREIGN_EVENTS)
+    return _ENTERING if taken or name.endswith(".request.json") else _SHOWN
 
 
 class _Pair(NamedTuple):
@@ -114,6 +119,7 @@ def _alternatives(pair: _Pair, direction: str, field: str, seen: set[tuple[str, 
     known = {one.get("$ref") for one in old}
     rest_new = [one for one in new if "$ref" not in one or one["$ref"] not in known]
     if direction == _SHOWN:
+        rest_new = [one for one in rest_new if ASKED_FOR not in _resolved(one, pair.new_root)]
         if any(not any(_fits(pair.part(one, other), direction, seen) for one in rest_old) for other in rest_new):
             yield field, "an alternative was added or widened"
     elif any(not any(_fits(pair.part(one, other), direction, seen) for other in rest_new) for one in rest_old):

@@ -10,12 +10,22 @@ from domain.commands import COMMANDS
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.event_catalogue import EVENTS
 from domain.outcomes import Outcome
+from domain.policies.rule_event_data import RULE_EVENTS
+from domain.process_commands import PROCESS_COMMANDS
 from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
+from domain.sagas.event_data import SAGA_EVENTS
 from ops.contracts import paths
 from ops.contracts.answers import ANSWERS, STREAMED, Change, Error, Failure, Items, Success
 from ops.contracts.dead_letters import DeadLetterHeaders
 from ops.contracts.envelopes import command_schema, event_schema
 from ops.contracts.json_schema import Schema, document, entering, shown, written
+from ops.contracts.neighbour_envelopes import neighbour_documents
+from ops.contracts.process_envelopes import (
+    process_command_schema,
+    rule_event_schema,
+    saga_event_schema,
+    timer_schema,
+)
 from ops.contracts.rows import ROWS
 from queries.endpoint import Endpoint
 from queries.endpoints import ENDPOINTS
@@ -24,6 +34,11 @@ from queries.endpoints import ENDPOINTS
 def documents() -> dict[str, Schema]:
     """Path below ``schemas`` to the document."""
     made = {paths.command(spec): command_schema(spec) for spec in COMMANDS.values()}
+    made |= {paths.command(spec): process_command_schema(spec) for spec in PROCESS_COMMANDS.values()}
+    made |= {paths.saga_event(spec.type): saga_event_schema(spec) for spec in SAGA_EVENTS.values()}
+    made |= {paths.rule_event(name): rule_event_schema(name) for name in RULE_EVENTS}
+    made[paths.TIMER] = timer_schema()
+    made |= neighbour_documents()
     made |= {paths.event(spec): event_schema(spec) for spec in EVENTS.values()}
     for name, model in COMPONENT_TYPES.items():
         made[paths.component(name)] = document(name, _text(model), written(model), **{"x-personal": model.group})

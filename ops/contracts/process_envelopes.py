@@ -17,6 +17,7 @@ from domain.policies.rule_events import RULE_SUBJECTS, RuleEvent
 from domain.process_commands import RULE_COMMANDS, ProcessCommand
 from domain.sagas.event_data import SagaEventSpec
 from domain.sagas.saga_events import SAGA_SOURCE, SAGA_SUBJECTS, SagaEvent
+from domain.sagas.timers import TimerBody
 from ops.contracts.envelopes import PASSED_OVER, enveloped
 from ops.contracts.json_schema import Schema, document, embedded, entering, written
 
@@ -69,6 +70,15 @@ def rule_event_schema(name: RuleEventName) -> Schema:
         del attributes["sequence"]
     marks = {"x-type": event_type, "x-dataversion": 1, "x-subject": f"{RULE_SUBJECTS}.{name}"}
     return _event(RULE_EVENTS[name], event_type, RULE_SOURCE, attributes, optional, marks)
+
+
+def timer_schema() -> Schema:
+    """A timer that has become due. Open: whoever gets it passes over what it does not know."""
+    properties: Schema = {"saga_id": _UUID, "person_id": _UUID, "step": {"type": "string"}}
+    properties |= {name: {"type": "integer", "minimum": 1} for name in ("round", "attempt", "sequence")}
+    assert list(properties) == list(TimerBody._fields)
+    body = {"type": "object", "properties": properties, "required": list(properties)}
+    return document("Timer", "A timer of a saga that has become due: which try of which step it is for.", body)
 
 
 def _event(

@@ -7,15 +7,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from domain.components.communication_preferences import DoNotDisturb
 from domain.components.skill import Proficiency
 from domain.ids import Uuid
+from domain.links import LinkKind
 from domain.relations import VerificationLevel
 from domain.status import Status
 from domain.times import Day, Instant
 from domain.values.address import Address
+from ops.contracts.compatibility import ASKED_FOR
 
 LEFT_OUT: Final[Any] = None
 """Default of a column that is not there when it has no value."""
@@ -260,9 +262,22 @@ class Views(PersonRow):
 class Activity(PersonRow):
     """The activity clock of a person who is Draft, Active or Suspended."""
 
+    model_config = ConfigDict(json_schema_extra={ASKED_FOR: "activity"})
+
     status: Literal["Draft", "Active", "Suspended"]
     last_activity_at: Instant
     reported: int = Field(ge=0, description="Days of the highest threshold that was reported since then; 0 for none.")
+
+
+class Links(BaseModel):
+    """Who is linked with something that another domain owns."""
+
+    model_config = ConfigDict(json_schema_extra={ASKED_FOR: "links"})
+
+    key: str
+    kind: LinkKind
+    foreign_id: str
+    person_ids: list[Uuid]
 
 
 class Milestones(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -132,9 +133,10 @@ def _not_asked(policy: CheckedPolicy, event: Event) -> str | None:
 
 async def _person_of(nc: Client, policy: CheckedPolicy, event_id: str) -> str | None:
     mark = event_id.encode()
-    async for found in events_of_type(nc, policy.trigger):
-        if mark in found.data and orjson.loads(found.data).get("id") == event_id:
-            return person_of(found)
+    async with aclosing(events_of_type(nc, policy.trigger)) as events:
+        async for found in events:
+            if mark in found.data and orjson.loads(found.data).get("id") == event_id:
+                return person_of(found)
     return None
 
 

@@ -5,14 +5,16 @@ Guarantee: bounded by where the stream ended when a read began; the same pure fu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from bridge import read
+from bridge.jetstream import Arrived, read_delivery
 from bridge.read import StoredMessage
 from config.streams import EVENTS
 from domain.event_catalogue import EVENTS as CATALOGUE
@@ -23,6 +25,7 @@ from domain.subjects import EVENT_SUBJECTS, parse_event_subject, person_filter
 from domain.undecodable import Undecodable
 
 SILENCE_S = 10.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Unreadable(Exception):  # noqa: N818 - named as what happened
@@ -42,24 +45,35 @@ async def history(nc: Client, person_id: str) -> AsyncIterator[Happened]:
     """Everything that happened to a person, from the first event on. Raises Unreadable."""
     person = Person.new(person_id)
     async for message in read.messages(nc, EVENTS, person_filter(person_id)):
-        try:
-            event = read_event(message.data, subject=message.subject)
-            person = apply(person, event)
-        except (Undecodable, SequenceGap) as error:
-            raise Unreadable(f"event behind sequence {person.version}: {error}") from None
-        yield Happened(event, person, message.stored_at, message.stream_sequence)
+        happened = after(person, message)
+        person = happened.person
+        yield happened
 
 
-async def events_of_type(nc: Client, event_type: str, since: datetime | None = None) -> AsyncIterator[StoredMessage]:
+def after(person: Person, message: StoredMessage) -> Happened:
+    """The next event of a person, in a stored message. Raises Unreadable."""
+    try:
+        event = read_event(message.data, subject=message.subject)
+        return Happened(event, apply(person, event), message.stored_at, message.stream_sequence)
+    except (Undecodable, SequenceGap) as error:
+        raise Unreadable(f"event behind sequence {person.version}: {error}") from None
+
+
+async def events_of_type(
+    nc: Client, event_type: str, since: datetime | None = None
+) -> AsyncGenerator[StoredMessage, None]:
     """Events of one type in the order of the stream, those stored since a moment or all."""
     spec = CATALOGUE[event_type]
-    async for message in stored_messages(nc, EVENTS, f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.>", since):
-        yield message
+    async with aclosing(
+        stored_messages(nc, EVENTS, f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.>", since)
+    ) as messages:
+        async for message in messages:
+            yield message
 
 
 async def stored_messages(
     nc: Client, stream: str, subject: str, since: datetime | None = None
-) -> AsyncIterator[StoredMessage]:
+) -> AsyncGenerator[StoredMessage, None]:
     """Messages under a subject up to the newest one at the time of the call, many in one go."""
     last = await read.last_message(nc, stream, subject)
     if last is None or (since is not None and last.stored_at < since):
@@ -72,9 +86,11 @@ async def stored_messages(
         reached = 0
         while reached < last.stream_sequence:
             message = await subscription.next_msg(timeout=SILENCE_S)
-            reached = message.metadata.sequence.stream
+            found = read_delivery(Arrived(message.subject.encode(), message.reply.encode(), message.data, None))
+            reached = found.stream_sequence
             if reached <= last.stream_sequence:
-                yield StoredMessage(message.subject, message.data, reached, message.metadata.timestamp)
+                stored_at = EPOCH + timedelta(microseconds=found.stored_ns // 1000)
+                yield StoredMessage(message.subject, message.data, reached, stored_at)
     finally:
         await subscription.unsubscribe()
 

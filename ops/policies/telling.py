@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.policies.expression import FAULTS
+from domain.policies.refusal import PolicyInvalid
 from domain.refusals import Refused
 from domain.times import format_instant
 from ops.policies.explaining import Explanation
@@ -52,7 +53,7 @@ def told_validation(found: Validation) -> str:
 
 def told_refusal(refused: Refused) -> str:
     """A document that is not valid, in one line."""
-    return f"{refused.code}: {refused.reason}"
+    return f"{refused.code}: {refused.explanation if isinstance(refused, PolicyInvalid) else refused.reason}"
 
 
 def told_outcome(done: Mapping[str, Any]) -> str:
@@ -105,8 +106,10 @@ def told_explanation(found: Explanation, status: str | None) -> list[str]:
         told = _pairs({name: value for name, value in rest.items() if value is not None})
         at = format_instant(recorded.stored_at)
         lines.append(f"recorded  {at}  {data.verdict} by version {data.version}  {told}".rstrip())
-    if not found.recorded:
-        lines.append("recorded  nothing: silent decisions are counted only")
+    if not found.recorded and found.asked:
+        is_silent = found.judgement is not None and found.judgement.verdict == "silent"
+        why = "silent decisions are counted only" if is_silent else "the policy was not in force then"
+        lines.append(f"recorded  nothing: {why}")
     if found.same_inputs is not None:
         lines.append(f"inputs    {'the same' if found.same_inputs else 'not the same'} as in the recorded decision")
     return lines

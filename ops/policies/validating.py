@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from domain.policies.checked import CheckedPolicy
+from domain.policies.refusal import PolicyInvalid
 from domain.policies.registration import check
-from domain.refusals import Refused
 from ops.policies.files import PolicyFileError, read_policy_file
 from ops.policies.rules import numbered
 
@@ -40,8 +40,8 @@ def validated(file: Path) -> Validation:
         return Validation(file, None, str(error), {}, None)
     try:
         return Validation(file, check(document), None, {}, None)
-    except Refused as refused:
-        return Validation(file, None, refused.reason, refused.facts, _text_at(document, refused.facts))
+    except PolicyInvalid as refused:
+        return Validation(file, None, refused.explanation, refused.facts, _text_at(document, refused.facts))
 
 
 def _text_at(document: Any, facts: dict[str, Any]) -> str | None:

@@ -90,7 +90,7 @@ async def _counters(tables: WorkerTables, partition: int, query: ListRules) -> A
 
 
 def _when(decision: Mapping[str, Any]) -> str:
-    return str(decision.get("time", ""))
+    return str(decision["at"])
 
 
 RULES = Read("rules", ListRules, _rules)

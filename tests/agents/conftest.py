@@ -323,7 +323,7 @@ class Worker:
         return [self._command(command) for command in commands]
 
     async def decide_records(
-        self, records: Sequence[Record], *, decider: DecidePerson | None = None
+        self, records: Sequence[Record], *, decider: LaneAgent | None = None
     ) -> list[dict[str, Any]]:
         """As `decide`, with commands that may have come before."""
         self.outcomes_seen.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-FLAG = {"type": "person.commands.policy.flag_quality", "data": {"flag": "odd_name"}}
+FLAG_QUALITY = "person.commands.policy.flag_quality"
 
 
 def name_policy(person_id: str, *, policy_id: str | None = None, version: int = 1, **changes: Any) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def name_policy(person_id: str, *, policy_id: str | None = None, version: int = 
         "title": "Names of one person",
         "trigger": "person.name_updated",
         "condition": f'event.subject == "{person_id}"',
-        "command": FLAG,
+        "command": {"type": FLAG_QUALITY, "data": {"flag": "odd_name"}},
         "examples": [
             {"event": {"subject": person_id, "data": NAMED}, "expect": "fires"},
             {"event": {"data": NAMED}, "expect": "silent"},

@@ -14,13 +14,18 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
 
     assert shown.returncode == 0, shown.stderr
     assert dict(re.findall(r"@agents\.(\w+)\s*\|\s*([\w.]+)", shown.stdout)) == {
+        "advance_sagas": "person.events",
         "announce_changes": "person.events",
         "apply_policies": "person.events",
         "decide_person": "person.commands",
         "decide_rule": "person.commands",
+        "decide_saga": "person.commands",
         "expire_outcomes": "person.commands",
         "feed_index": "person.events",
+        "feed_saga_index": "person.sagas",
+        "fire_timers": "person.timers",
         "fold_persons": "person.events",
+        "fold_sagas": "person.sagas",
         "mark_live_position": "person.events",
         "mark_position": "person.events",
         "park_poison": "person.events",
@@ -31,4 +36,12 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
         "project_summary": "person.events",
         "project_timeline": "person.events",
         "project_views": "person.events",
+        "request_analysis": "person.events",
+        "send_effects": "person.sagas",
+        "sweep_inactivity": "person.timers",
+        "translate_agent": "person.foreign",
+        "translate_git": "person.foreign",
+        "translate_identity": "person.foreign",
+        "translate_location": "person.foreign",
+        "translate_organization": "person.foreign",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,8 @@ from domain.process_commands import read_process_command
 from lanes.agent import Batch, LaneAgent
 from lanes.record import Record
 from ops.client import CommandMessage
-from tests.agents.policies import FLAG, NAMED, name_policy
+from tests.agents.policies import FLAG_QUALITY, NAMED, name_policy
+from tests.conftest import fresh_nats
 
 if TYPE_CHECKING:
     from tests.agents.conftest import Persons, Worker
@@ -73,10 +74,10 @@ class Engine:
         if not killed:
             await live.write()
 
-    def lose_policies(self) -> None:
-        """Lose every row of the table, progress and outbox too, as a kill does before the commit has reached it."""
+    def lose_policies(self, prefix: bytes = b"") -> None:
+        """Lose rows of the table, progress and outbox too, as a kill does before the commit has reached them."""
         database = self.worker.policies.table.database(P)
-        for key in [key for key, _ in database.items()]:
+        for key in [key for key, _ in database.items() if key.startswith(prefix)]:
             database.delete(key)
 
     def counts(self, name: str) -> dict[str, int]:
@@ -90,6 +91,21 @@ class CutOff(ApplyPolicies):
 
     async def committed(self, batch: Batch) -> None:
         pass
+
+
+@pytest.fixture(scope="module")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of this module alone: workers on the shared one would apply the policies of these tests, too."""
+    with fresh_nats(tmp_path_factory.mktemp("policies") / "nats") as address:
+        yield address
+
+
+@pytest.fixture
+async def nc(nats_url: str) -> AsyncIterator[Client]:
+    client = Client()
+    await client.connect(nats_url)
+    yield client
+    await client.close()
 
 
 @pytest.fixture
@@ -127,7 +143,7 @@ def altered(record: Record, context: dict[str, Any] | None = None, **envelope: A
 async def sent(nc: Client, name: str) -> list[dict[str, Any]]:
     """Commands of a policy in the command stream, in order."""
     found = []
-    async for message in read.messages(nc, COMMANDS, FLAG["type"]):
+    async for message in read.messages(nc, COMMANDS, FLAG_QUALITY):
         command = orjson.loads(message.data)
         if command["actor"] == f"policy:{name}":
             found.append(command)
@@ -222,6 +238,21 @@ async def test_a_kill_that_cuts_the_commit_before_the_counters_is_made_up_for_on
     assert engine.counts(name) == {"fired": 1, "silent": 1}
 
 
+async def test_a_kill_that_cuts_the_commit_before_the_progress_counts_nothing_twice(
+    engine: Engine, persons: Persons
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, "Ada", "Ada B", "Ada C")
+    name = await put(persons.nc, name_policy(ada), "activate")
+    records = await persons.stored(ada)
+
+    await engine.take(records, killed=True)
+    engine.lose_policies(b"__")
+    await engine.take(records)
+
+    assert (len(await sent(persons.nc, name)), engine.counts(name)) == (2, {"fired": 2})
+
+
 async def test_events_below_the_live_position_fire_nothing_whatever_is_read_again(
     engine: Engine, persons: Persons
 ) -> None:
@@ -275,11 +306,13 @@ async def test_a_policy_that_fails_touches_no_other_and_all_are_asked_by_id(
 
     order = [
         actor
-        async for message in read.messages(persons.nc, COMMANDS, FLAG["type"])
+        async for message in read.messages(persons.nc, COMMANDS, FLAG_QUALITY)
         if (actor := orjson.loads(message.data)["actor"].removeprefix("policy:")) in names.values()
     ]
-    assert sorted(order) == [names["first"], names["last"]]
+    assert order == [names["first"], names["last"]]
     assert engine.counts(names["broken"]) == {"indeterminate": 1}
+    [record] = await decisions(persons.nc, names["broken"].partition("@")[0])
+    assert (record["data"]["verdict"], record["data"]["fault"]) == ("indeterminate", "defect")
     assert engine.worker.policy_counters.faults[names["broken"].partition("@")[0], "defect"] == 1
 
 

@@ -35,8 +35,8 @@ class MapTable:
     def get(self, _partition: int, key: bytes) -> bytes | None:
         return self.rows.get(key)
 
-    def database(self, _partition: int) -> dict[bytes, bytes]:
-        return self.rows
+    def reading(self, _partition: int) -> tuple[dict[bytes, bytes], Any]:
+        return {}, self.rows.get
 
     def write(self, staged: Mapping[bytes, bytes | None], upto: int) -> None:
         """The first rows reach the changelog."""

@@ -1,10 +1,11 @@
-"""Running workers take a person through an onboarding that fails, is undone and succeeds, and then link and describe it."""
+"""Running workers take a person through an onboarding that fails, is undone by its saga and succeeds, and then link and describe it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ops.client import CommandMessage, PersonClient
+from tests.agents.saga_watch import ends, names, onboarding_of, until_saga
 
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("verify_identity", {"identity_id": "i-1", "identity_type": "passport", "verification_level": "Document"}),
@@ -33,16 +34,19 @@ async def test_a_person_is_onboarded_at_the_second_try(client: PersonClient) -> 
         assert done["status"] == "accepted", done
     assert (await send("onboarding.complete", {}))["facts"] == {"expected": "WaitingForComponents"}
     await send("onboarding.fail", {"reason": "no answer"})
-    early = await send("onboarding.revert_step", {"step": "LocationStep"}, actor="saga:test")
-    assert (early["code"], early["facts"]) == ("onboarding_revert_order", {"expected": "BasicInfoStep"})
-    for step in ("BasicInfoStep", "LocationStep", "IdentityStep"):
-        assert (await send("onboarding.revert_step", {"step": step}))["code"] == "forbidden"
-        undone = await send("onboarding.revert_step", {"step": step}, actor="saga:test")
-        assert undone["events"][-1]["type"] == "person.onboarding_step_reverted", undone
+    # Its saga undoes what was done, the last first, and completes the next run.
+    events = await until_saga(client.nc, onboarding_of(person_id), ends("compensated"))
+    assert [name for name in names(events) if name.startswith("step_compensated")] == [
+        f"step_compensated {step}" for step in ("BasicInfoStep", "LocationStep", "IdentityStep")
+    ]
+    assert (await send("onboarding.revert_step", {"step": "IdentityStep"}))["code"] == "forbidden"
+    again = await send("onboarding.revert_step", {"step": "IdentityStep"}, actor="saga:test")
+    assert again["code"] == "onboarding_revert_order"
     await send("onboarding.start", {})
-    for step, data in [*STEPS, ("provide_components", {"components": []}), ("complete", {})]:
+    for step, data in [*STEPS, ("provide_components", {"components": []})]:
         done = await send(f"onboarding.{step}", data)
         assert done["status"] == "accepted", done
+    await until_saga(client.nc, onboarding_of(person_id, 2), ends("completed"))
     await send("relationship.add_employment", {"organization_id": "o-1", "role": "Analyst"})
     ended = {"organization_id": "o-1", "end_date": "2020-01-01", "reason": "Resignation"}
     assert (await send("relationship.end_employment", ended))["status"] == "accepted"

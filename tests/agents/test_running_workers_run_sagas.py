@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import orjson
 
-from agents.timers import due_subject, set_subject
+from agents.timers import set_subject
 from bridge import read
 from config import streams
-from domain.ids import saga_id_of
+from domain.ids import derive, saga_id_of
 from ops.client import CommandMessage, PersonClient
 from tests.agents.saga_watch import (
     ends,
@@ -56,10 +57,10 @@ async def test_an_onboarding_asks_the_domains_waits_for_people_and_completes_the
     assert [event["sequence"] for event in events] == list(range(1, 13))
     assert len(await outbound(nc, "identity.commands.*", person_id)) == 1
     assert (await client.query("get_by_id", {"person_id": person_id}))["data"]["status"] == "Active"
-    for subject in (set_subject(person_id, saga_id), due_subject(person_id, saga_id)):
-        await until(
-            lambda subject=subject: read.last_message(nc, streams.TIMERS, subject), holds=lambda found: not found
-        )
+    # Nothing is left to become due.
+    await until(
+        lambda: read.last_message(nc, streams.TIMERS, set_subject(person_id, saga_id)), holds=lambda found: not found
+    )
 
 
 async def test_a_failed_onboarding_is_undone_in_reverse_and_the_next_run_has_a_saga_of_its_own(
@@ -164,6 +165,38 @@ async def test_the_target_of_a_merge_absorbs_and_every_domain_follows(client: Pe
     absorbed = await read.last_message(nc, streams.EVENTS, f"person.events.lifecycle.absorbed.*.{target}")
     assert absorbed is not None
     assert orjson.loads(absorbed.data)["data"]["context"]["saga_id"] == saga_id
+
+
+async def test_an_erasure_takes_along_whom_the_person_has_absorbed_and_whom_they_had(client: PersonClient) -> None:
+    nc = client.nc
+    persons = list(await asyncio.gather(created(client), created(client), created(client)))
+    target = persons[-1]
+    for source, into in pairwise(persons):
+        await send(client, source, "merge", {"target_person_id": into, "merge_reason": "DuplicateIdentity"})
+        await until(
+            lambda into=into: read.last_message(nc, streams.EVENTS, f"person.events.lifecycle.absorbed.*.{into}"),
+            holds=lambda found: found is not None,
+        )
+    requested = await send(
+        client, target, "privacy.request_erasure", {"legal_basis": "DataSubjectRequest", "grace_hours": 0}
+    )
+    request_id = derive(requested["command_id"], "erasure")
+    saga_id = saga_id_of(f"erasure:{target}:{request_id}")
+
+    for domain in DOMAINS:
+        for person_id in persons:
+            asked = await until_outbound(nc, f"{domain}.commands.forget_person", person_id)
+            assert asked["data"].get("saga_person_id", target) == target
+            answer = {"signal": f"{domain}.person_forgotten", "data": {"person_id": person_id}}
+            await ask(client, "signal", target, saga_id, answer, actor=f"adapter:{domain}")
+    events = await until_saga(nc, saga_id, ends("completed"))
+
+    confirmed = next(one for one in events if one["data"].get("step") == "confirm" and "result" in one["data"])
+    assert confirmed["data"]["result"] == {"persons": list(reversed(persons))}
+    for person_id in persons:
+        erased = await read.last_message(nc, streams.EVENTS, f"person.events.privacy.erased.*.{person_id}")
+        assert erased is not None
+    assert len(events[-1]["data"]["receipts"]) == len(DOMAINS) * len(persons)
 
 
 async def test_operators_skip_abort_and_are_told_what_is_not_possible(client: PersonClient) -> None:

@@ -223,7 +223,7 @@ async def test_what_is_broken_or_about_nobody_is_a_dead_letter_and_others_go_on(
         [
             ("git", "undecodable", "$: object"),
             ("identity", "undecodable", "$: json"),
-            ("translate_agent", "unresolved_person", "nobody is linked by kind agent"),
+            ("translate_agent", "unresolved_person", "no persons are linked by kind agent"),
             ("translate_identity", "undecodable", "data.level: word"),
             ("translate_identity", "undecodable", "data.person_id: uuid"),
             ("translate_location", "unresolved_person", "the event names no person"),

@@ -15,9 +15,11 @@ from agents import command_sender, translating
 from agents.command_sender import CommandOutcome, CommandSender, InterruptedWaitError
 from agents.finding_persons import PersonsUnreachableError
 from agents.foreign_counters import ForeignCounters
+from agents.translate_git import TranslateGit
 from agents.translate_identity import TranslateIdentity
 from agents.translate_location import TranslateLocation
 from agents.translate_organization import TranslateOrganization
+from agents.translated_positions import Place, TranslatedPositions, place_of
 from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.errors import BridgeError
 from domain.ids import derive
@@ -100,12 +102,31 @@ class Letters(DeadLetters):
         self.letters.append(letter)
 
 
+class Done(TranslatedPositions):
+    """Positions that are in memory only."""
+
+    def __init__(self) -> None:
+        super().__init__(Client())
+        self.stored: dict[tuple[str, int], Place] = {}
+
+    async def _stored(self, domain: str, partition: int) -> Place:
+        return self.stored.get((domain, partition), Place(0, 0))
+
+    def reached(self, domain: str) -> Place | None:
+        return self._reached.get((domain, 0))
+
+
 class World:
     """One translator of each kind that a test needs, and what became of events."""
 
     def __init__(self, decisions: Decisions, persons: Persons | None = None) -> None:
         self.decisions, self.persons, self.letters = decisions, persons or Persons(), Letters()
         self.counters = ForeignCounters()
+        self.done = Done()
+        self.translators = [
+            translator(self.decisions, self.persons, self.letters, self.counters, self.done, partitions=8)
+            for translator in (TranslateIdentity, TranslateOrganization, TranslateLocation, TranslateGit)
+        ]
         self._number = 0
 
     def event(self, event_type: str, data: dict[str, Any], key: str = ADA) -> Record:
@@ -118,8 +139,8 @@ class World:
 
     async def translate(self, *records: Record) -> None:
         batch = Batch(0, records, {})
-        for translator in (TranslateIdentity, TranslateOrganization, TranslateLocation):
-            await translator(self.decisions, self.persons, self.letters, self.counters, partitions=8).process(batch)
+        for translator in self.translators:
+            await translator.process(batch)
 
 
 @pytest.fixture(autouse=True)
@@ -229,12 +250,23 @@ async def test_whoever_cannot_be_found_at_the_third_try_is_a_dead_letter_and_so_
 
     assert [(one.cause, one.reason, one.attempts) for one in world.letters.letters] == [
         ("unresolved_person", "2 persons are linked by kind identity", 3),
-        ("unresolved_person", "nobody is linked by kind identity", 3),
+        ("unresolved_person", "no persons are linked by kind identity", 3),
     ]
     # Later tries wait for what is committed and not indexed yet.
     assert world.persons.asked.count(True) == 2
     assert world.decisions.paths(ADA) == ["relationship.link_identity"]
     assert world.counters.events["identity", "identity.revoked", "dead_lettered"] == 2
+
+
+async def test_much_about_a_stranger_takes_one_search_and_one_look_for_each_event() -> None:
+    world = World(Decisions(), Persons())
+    active = [world.event("git.commit_analyzed", {"username": "stranger"}, "one key") for _ in range(200)]
+
+    await world.translate(*active[:1])
+    await world.translate(*active[1:])
+
+    assert len(world.letters.letters) == 200
+    assert len(world.persons.asked) == 3 + 199
 
 
 async def test_a_command_that_fails_three_times_is_a_dead_letter_and_one_that_fails_twice_is_not() -> None:
@@ -276,9 +308,64 @@ async def test_a_record_that_the_bridge_did_not_write_is_a_dead_letter_once() ->
     assert world.decisions.paths(ADA) == ["relationship.link_identity"]
 
 
-async def test_partitions_that_move_end_the_wait_and_the_cycle_comes_again() -> None:
+async def test_activities_of_a_person_do_not_wait_for_each_other_and_others_keep_their_order() -> None:
+    world = World(Decisions(policy__record_activity=["silence"], relationship__link_identity=["silence"]))
+    active = [world.event("git.commit_analyzed", {"person_id": ADA}) for _ in range(100)]
+    task = asyncio.ensure_future(world.translate(*active))
+    while len(ids := {one["id"] for one in world.decisions.sent}) < 64:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    for _ in range(200):
+        for command_id in {one["id"] for one in world.decisions.sent}:
+            world.decisions.tell(command_id, "refused no_change")
+        await asyncio.sleep(0.001)
+        if task.done():
+            break
+    await task
+    assert len(ids) == 64
+    assert len({one["id"] for one in world.decisions.sent}) == 100
+
+    task = asyncio.ensure_future(world.translate(linked(world, BOB), linked(world, BOB)))
+    while not world.decisions.paths(BOB):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert len({one["id"] for one in world.decisions.sent if one["subject"] == BOB}) == 1
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_what_was_done_long_ago_is_not_translated_again_and_a_stream_that_begins_anew_is() -> None:
+    world = World(Decisions())
+    first, second, third = (linked(world, ADA, f"i-{number}") for number in range(3))
+    old = place_of(second)
+    assert old is not None
+    world.done.stored["identity", 0] = old
+
+    await world.translate(first, second, third)
+
+    assert [one["data"]["identity_id"] for one in world.decisions.sent] == ["i-2"]
+    assert world.done.reached("identity") == place_of(third)
+    assert world.counters.events["identity", "other", "repeated"] == 2
+    # Sequences begin with 1 again, at a later time.
+    world._number = 0
+    await world.translate(anew := linked(world, BOB))
+    assert world.decisions.paths(BOB) == ["relationship.link_identity"]
+    assert world.done.reached("identity") == place_of(anew)
+
+
+async def test_a_cycle_that_fails_moves_no_position() -> None:
     world = World(Decisions(relationship__link_identity=["silence"]))
     task = asyncio.ensure_future(world.translate(linked(world, ADA)))
+    while not world.decisions.sent:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    world.decisions.interrupt()
+    await asyncio.wait({task})
+
+    assert world.done.reached("identity") is None
+
+
+async def test_partitions_that_move_end_the_wait_and_the_cycle_comes_again() -> None:
+    world = World(Decisions(relationship__link_identity=["silence"]))
+    task = asyncio.ensure_future(world.translate(linked(world, ADA), linked(world, ADA)))
     while not world.decisions.sent:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
 
@@ -286,3 +373,16 @@ async def test_partitions_that_move_end_the_wait_and_the_cycle_comes_again() -> 
 
     with pytest.raises(InterruptedWaitError):
         await task
+    # Nothing is sent behind what comes again.
+    assert len(world.decisions.sent) == 1
+
+
+async def test_text_that_has_no_canonical_form_is_a_dead_letter_with_its_field() -> None:
+    world = World(Decisions())
+    joined = {"organization_id": "o-1", "role": "Ana\x07lyst", "person_id": ADA}
+
+    await world.translate(world.event("organization.person_joined", joined))
+
+    assert [(one.cause, one.reason) for one in world.letters.letters] == [
+        ("undecodable", "data.role: control_character")
+    ]

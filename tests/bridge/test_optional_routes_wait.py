@@ -45,7 +45,7 @@ class Carrying:
             router=None,
         )
 
-    async def _write(self, _: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
+    async def _write(self, topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
         self.values += [record.value for records in by_partition.values() for record in records]
 
 

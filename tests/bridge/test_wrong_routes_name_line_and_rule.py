@@ -14,6 +14,8 @@ from bridge.route_file import Limits, RouteFileError, parse_routes, read_routes
 from bridge.routes import IngressRoute
 from bridge.toml_lines import line_of, lines_of
 from config.routes import FED_TOPICS, PACKAGED, ROUTERS
+from config.streams import NEIGHBOURS, neighbour_stream
+from config.topics import FOREIGN
 
 LIMITS = Limits(8, FED_TOPICS, ROUTERS)
 INGRESS = """
@@ -124,7 +126,12 @@ def test_the_packaged_file_feeds_the_lanes_and_a_file_may_include_it(tmp_path: P
     packaged = read_routes(PACKAGED, PACKAGED, LIMITS)
     both = read_routes(own, PACKAGED, LIMITS)
 
-    assert {route.target.topic for route in packaged if isinstance(route, IngressRoute)} == set(FED_TOPICS)
+    needed = [route for route in packaged if isinstance(route, IngressRoute) and not route.optional]
+    optional = [route for route in packaged if isinstance(route, IngressRoute) and route.optional]
+    assert sorted(route.target.topic for route in needed) == sorted(FED_TOPICS)
+    # What other domains say comes from streams that are theirs.
+    assert [route.source.stream for route in optional] == [neighbour_stream(domain) for domain in NEIGHBOURS]
+    assert {route.target.topic for route in optional} == {FOREIGN}
     assert [route.name for route in both] == ["y", *(route.name for route in packaged)]
 
 

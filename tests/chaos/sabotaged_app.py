@@ -79,10 +79,7 @@ class _ChangelogOnly:
         self.name = table.name
         self.changelog_topic = table.changelog_topic
 
-    def database(self, _partition: int) -> _ChangelogOnly:
-        return self
-
-    def write(self, _batch: WriteBatch) -> None:
+    def commit(self, _partition: int, _rows: Mapping[bytes, bytes | None], _offset: int) -> None:
         """The local store has the rows."""
 
 

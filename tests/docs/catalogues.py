@@ -18,6 +18,9 @@ from domain.commands import COMMANDS
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.decide import DECISIONS
 from domain.event_catalogue import EVENTS
+from domain.policies.rule_event_data import RULE_EVENTS
+from domain.process_commands import PROCESS_COMMANDS
+from domain.sagas.event_data import SAGA_EVENTS
 from ops.contracts import paths
 from ops.contracts.answers import ANSWERS
 from ops.contracts.documents import documents
@@ -52,13 +55,16 @@ def values() -> str:
     found: dict[str, Schema] = {}
     for spec in EVENTS.values():
         found |= written(spec.model).get("$defs", {})
+    for process_model in (*(spec.model for spec in SAGA_EVENTS.values()), *RULE_EVENTS.values()):
+        found |= written(process_model).get("$defs", {})
     for endpoint in ENDPOINTS.values():
         found |= entering(endpoint.request).get("$defs", {})
-    for model in (*(spec.model for spec in COMMANDS.values()), *COMPONENT_TYPES.values()):
+    specs = (*COMMANDS.values(), *PROCESS_COMMANDS.values())
+    for model in (*(spec.model for spec in specs), *COMPONENT_TYPES.values()):
         found |= entering(model).get("$defs", {})
     own = {model.__name__ for model in COMPONENT_TYPES.values()}
     return "\n\n".join(
-        f"### {name}\n\n{schema.get('description', '')}\n\n{_fields(schema)}"
+        f"### {name}\n\n{schema.get('description', '')}\n\n{fields_of(schema)}"
         for name, schema in sorted(found.items())
         if name not in own
     )
@@ -76,21 +82,21 @@ def columns(table: str) -> str:
     tables: list[str] = []
     for option in schema.get("anyOf", [schema]):
         shown = defs[option["$ref"].removeprefix(DEFS)] if "$ref" in option else option
-        tables += [part for part in (shown.get("description", ""), _fields(shown, defs=defs)) if part]
+        tables += [part for part in (shown.get("description", ""), fields_of(shown, defs=defs)) if part]
     return "\n\n".join(tables)
 
 
 def _command(spec: CommandSpec) -> str:
-    lines = [f"### {spec.name}", f"Type and subject: `{spec.type}`. {_text(spec.model)}"]
+    lines = [f"### {spec.name}", f"Type and subject: `{spec.type}`. {text_of(spec.model)}"]
     if spec.kinds:
-        lines[-1] += f" Only actors of the kind {_listed(sorted(spec.kinds))} may send it."
+        lines[-1] += f" Only actors of the kind {listed(sorted(spec.kinds))} may send it."
     schema = _schemas()[paths.command(spec)]["properties"]["data"]
-    lines.append(_fields(schema, needed=True) or "It has no data.")
+    lines.append(fields_of(schema, needed=True) or "It has no data.")
     emitted = dict.fromkeys(event for step_type, event in _emitted() if step_type == spec.type)
     lines.append(f"Events in the examples: {', '.join(f'[`{name}`](events.md#{_anchor(name)})' for name in emitted)}.")
     refused = refusals(DECISIONS[spec.model])
-    lines.append(f"Refuses: {_listed(refused) if refused else 'nothing further'}.")
-    lines.append(_block(example_of(spec.path).message()))
+    lines.append(f"Refuses: {listed(refused) if refused else 'nothing further'}.")
+    lines.append(block(example_of(spec.path).message()))
     return "\n\n".join(lines)
 
 
@@ -129,22 +135,22 @@ def _codes(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
 
 def _event(name: str) -> str:
     spec = EVENTS[name]
-    head = f"Version {spec.version}, subject `person.events.{spec.context}.{spec.name}`. {_text(spec.model)}"
+    head = f"Version {spec.version}, subject `person.events.{spec.context}.{spec.name}`. {text_of(spec.model)}"
     schema = _schemas()[paths.event(spec)]["properties"]["data"]
-    table = _fields(schema, personal=True) or "It has no data."
-    return "\n\n".join((f"### {name}", head, table, _block(told().events[name])))
+    table = fields_of(schema, personal=True) or "It has no data."
+    return "\n\n".join((f"### {name}", head, table, block(told().events[name])))
 
 
 def _component(name: str) -> str:
     model = COMPONENT_TYPES[name]
-    key = "a person has at most one" if model.single else _text(model.natural_key).rstrip(".").lower()
+    key = "a person has at most one" if model.single else text_of(model.natural_key).rstrip(".").lower()
     rules = [f"Key: {key}.", f"Group: {model.group}.", f"Access: {model.access}."]
     if model.consent is not None:
         rules.append(f"Needs the consent `{model.consent}`.")
     if model.derived_fields:
-        rules.append(f"Never sent: {_listed(sorted(model.derived_fields))}.")
-    table = _fields(entering(model), needed=True)
-    return "\n\n".join((f"### {name}", f"{_text(model)} {' '.join(rules)}", table, _block(COMPONENTS[name])))
+        rules.append(f"Never sent: {listed(sorted(model.derived_fields))}.")
+    table = fields_of(entering(model), needed=True)
+    return "\n\n".join((f"### {name}", f"{text_of(model)} {' '.join(rules)}", table, block(COMPONENTS[name])))
 
 
 def _query(name: str) -> str:
@@ -152,15 +158,15 @@ def _query(name: str) -> str:
     schema = _schemas()[paths.request(name)]
     own = {field: part for field, part in schema["properties"].items() if field not in Query.model_fields}
     reply = f"[reply](../../contracts/schemas/{paths.reply(name)})"
-    text = _text(endpoint.request).removeprefix(f"{name}: ")
-    lines = [f"### {name}", f"{text[0].upper()}{text[1:]}", _fields({**schema, "properties": own}, needed=True)]
+    text = text_of(endpoint.request).removeprefix(f"{name}: ")
+    lines = [f"### {name}", f"{text[0].upper()}{text[1:]}", fields_of({**schema, "properties": own}, needed=True)]
     if not own:
         lines[-1] = "It takes the fields of the frame only."
     streams = " It may be [streamed](#streams)." if endpoint.rows is not None else ""
-    lines.append(f"{_text(endpoint.answer)}{streams}")
+    lines.append(f"{text_of(endpoint.answer)}{streams}")
     data = _data(ANSWERS[name])
     lines += [f"Data: {data}", f"Schema: {reply}."] if "\n" in data else [f"Data: {data} Schema: {reply}."]
-    lines += [_block(request) for request in REQUESTS[name]]
+    lines += [block(request) for request in REQUESTS[name]]
     return "\n\n".join(lines)
 
 
@@ -169,16 +175,17 @@ def _data(answer: Any) -> str:
     is_list = get_origin(answer) is list
     form = get_args(answer)[0] if is_list else answer
     forms = get_args(form) or (form,)
-    words = [_text(one) for one in forms if isinstance(one, type) and one.__doc__]
+    words = [text_of(one) for one in forms if isinstance(one, type) and one.__doc__]
     if len(words) > 1:
         kind = "a list of rows, each" if is_list else "one"
         return "\n".join((f"{kind} of these forms:\n", *(f"- {one}" for one in words)))
     return f"a list. {words[0]}" if is_list else words[0]
 
 
-def _fields(
+def fields_of(
     schema: Schema, *, needed: bool = False, personal: bool = False, defs: Mapping[str, Any] | None = None
 ) -> str:
+    """The fields of a schema as a table; empty for none."""
     fields = {name: part for name, part in schema.get("properties", {}).items() if name != "context"}
     if not fields:
         return ""
@@ -196,11 +203,13 @@ def _fields(
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
-def _block(body: Mapping[str, Any]) -> str:
+def block(body: Mapping[str, Any]) -> str:
+    """A message as a block of JSON."""
     return f"```json\n{json.dumps(body, ensure_ascii=False, indent=2)}\n```"
 
 
-def _listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str]) -> str:
+    """Words of code in one line."""
     return ", ".join(f"`{word}`" for word in words)
 
 
@@ -208,7 +217,8 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _text(documented: Any) -> str:
+def text_of(documented: Any) -> str:
+    """What something says of itself, in one line."""
     return " ".join((documented.__doc__ or "").split())
 
 

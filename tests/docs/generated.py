@@ -16,6 +16,9 @@ from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
 from domain.status import COLUMNS, MATRIX, OK
 from ops.output import EXIT_CODES
 from tests.docs.catalogues import CATALOGUES
+from tests.docs.neighbours import NEIGHBOUR_SECTIONS
+from tests.docs.processes import PROCESS_SECTIONS
+from tests.docs.sagas import SAGA_SECTIONS
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -75,6 +78,9 @@ SECTIONS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "status matrix": ("commands.md", status_matrix),
     "guarantees": ("guarantees.md", guarantees),
     **CATALOGUES,
+    **NEIGHBOUR_SECTIONS,
+    **SAGA_SECTIONS,
+    **PROCESS_SECTIONS,
 }
 """Name of a section to its page and the function that makes it."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from agents.containment import cause_of
 from agents.quarantine import WAITING
 from agents.redrive import DISCARDED
+from agents.translating import UNRESOLVED
 from bridge import headers
 from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.ingress_route import declared_consumers
@@ -24,6 +25,9 @@ from domain.commands import COMMANDS
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.event_catalogue import EVENTS
 from domain.outcomes import Outcome
+from domain.policies.rule_event_data import RULE_EVENTS
+from domain.process_commands import RULE_COMMANDS, SAGA_COMMANDS
+from domain.sagas.event_data import SAGA_EVENTS
 from domain.undecodable import Cause
 from ops.cli import main
 from ops.installation import routes_of
@@ -33,6 +37,8 @@ from tests.docs.generated import REFERENCE, ROOT, SECTIONS, written
 
 FIELD_ROW = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
+LETTER_WRITERS = ("ModelAgent", "RenderingAgent", "TranslateNeighbour")
+"""Base classes of agents that write dead letters for them."""
 
 
 VERBS = {
@@ -174,6 +180,27 @@ def test_every_command_and_field_is_documented_and_no_other() -> None:
         assert first_cells(found) == fields(spec.model), spec.name
 
 
+def test_every_command_on_a_saga_or_a_policy_is_documented_and_no_other() -> None:
+    text = page("commands.md")
+
+    for heading, catalogue in (("sagas", SAGA_COMMANDS), ("policies", RULE_COMMANDS)):
+        listed = section(text, f"## Commands on {heading}")
+        assert set(headings(listed, "###")) == {spec.name for spec in catalogue.values()}
+        for spec in catalogue.values():
+            found = section(text, f"### {spec.name}")
+            assert f"`{spec.type}`" in found
+            assert first_cells(found) == fields(spec.model), spec.name
+
+
+def test_every_event_of_sagas_and_policies_is_documented_and_no_other() -> None:
+    text = page("events.md")
+
+    assert set(headings(section(text, "## Saga events"), "###")) == set(SAGA_EVENTS)
+    assert set(headings(section(text, "## Rule events"), "###")) == {f"person.rule.{name}" for name in RULE_EVENTS}
+    for spec in SAGA_EVENTS.values():
+        assert first_cells(section(text, f"### {spec.type}")) == fields(spec.model), spec.type
+
+
 def test_every_component_type_and_field_is_documented_and_no_other() -> None:
     text = page("components.md")
 
@@ -222,7 +249,7 @@ async def test_every_header_of_a_dead_letter_is_documented_and_no_other() -> Non
 
 def test_every_cause_and_consumer_of_dead_letters_is_documented_and_no_other() -> None:
     text = page("dead-letters.md")
-    causes = {*get_args(Cause), *cause_of(ValueError())[:1], WAITING, DISCARDED}
+    causes = {*get_args(Cause), *cause_of(ValueError())[:1], WAITING, DISCARDED, UNRESOLVED}
     consumers = set()
     for path in sorted((ROOT / "agents").glob("*.py")):
         source = path.read_text()
@@ -236,7 +263,7 @@ def test_every_cause_and_consumer_of_dead_letters_is_documented_and_no_other() -
         name = re.search(r'^(?:    name|NAME) = "(\w+)"', source, re.MULTILINE)
         consumers |= (
             {name[1]}
-            if (writing or "ward" in called or "(ModelAgent)" in source or "(RenderingAgent)" in source) and name
+            if name and (writing or {"ward", "CommandIntake"} & called.keys() or any(f"({base})" in source for base in LETTER_WRITERS))
             else set()
         )
 

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given as forall
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from domain.components.catalogue import COMPONENT_TYPES
 from domain.event_catalogue import EVENTS
@@ -31,6 +32,7 @@ from domain.views.changed_by import ChangedBy, changes
 from domain.views.component_views import VIEWS, render_views
 from domain.views.conversation import Message, conversation
 from domain.views.network import render_network
+from domain.views.portrait import Portrait
 from domain.views.search import render_search
 from domain.views.skills import recommended_by, render_skills
 from domain.views.statistics import DayStatistics, change_of
@@ -140,6 +142,21 @@ def test_rows_kept_live_equal_rows_of_a_replay_from_any_snapshot(steps: list[Ste
                 assert (shown is None) == (row is None), name
                 assert shown is None or row is None or row.items() <= shown.items()
     assert orjson.loads(orjson.dumps(render_summary(person))) == render_summary(person)
+
+
+@HISTORIES
+@forall(histories(max_size=30), st.integers(1, 4))
+def test_a_portrait_that_lends_parts_to_the_next_shows_what_a_new_one_shows(steps: list[Step], apart: int) -> None:
+    person = Person.new(ADA)
+    kept = Portrait(person)
+    for number, event in enumerate(events_of(steps)):
+        person = apply(person, event)
+        if number % apart:
+            # Several events of one cycle make one portrait.
+            continue
+        kept = kept.after(person)
+        for name, render in RENDERED.items():
+            assert render(kept) == render(person), (name, event.type)
 
 
 @HISTORIES

@@ -12,11 +12,9 @@ from typing import Any
 import agents.command_intake
 import agents.send_effects
 from agents.fire_timers import FireTimers
-from agents.fold_sagas import folded_sagas
 from agents.saga_log import SagaLog
-from agents.send_effects import SendEffects
 from lanes.agent import Batch
-from tests.failure.points import AMONG_EFFECTS, APPENDED, DUE, FOLDED, SIGNALLED
+from tests.failure.points import AMONG_EFFECTS, APPENDED, DUE, SIGNALLED
 
 POINTS = Path(os.environ["DYING_AT"])
 
@@ -31,8 +29,7 @@ def die(point: str) -> None:
 
 
 append: Callable[..., Any] = SagaLog._append
-effects: Callable[..., Any] = SendEffects.committed
-publish: Callable[..., Any] = agents.send_effects.publish_event
+publish: Callable[..., Any] = vars(agents.send_effects)["publish_event"]
 signal: Callable[..., Any] = vars(agents.command_intake)["signal_outcomes"]
 fire: Callable[..., Any] = FireTimers.process
 
@@ -43,15 +40,8 @@ async def appending(log: SagaLog, *given: Any) -> None:
     die(APPENDED)
 
 
-async def sending(agent: SendEffects, batch: Batch) -> None:
-    """Sagas are folded, and nothing is sent."""
-    if folded_sagas(batch):
-        die(FOLDED)
-    await effects(agent, batch)
-
-
 async def publishing(*given: Any) -> None:
-    """One effect is stored, the others are not."""
+    """Sagas are folded; one effect is stored, and the others are not."""
     await publish(*given)
     die(AMONG_EFFECTS)
 
@@ -71,11 +61,10 @@ async def firing(agent: FireTimers, batch: Batch) -> None:
     await fire(agent, batch)
 
 
-SagaLog._append = appending  # type: ignore[method-assign]
-SendEffects.committed = sending  # type: ignore[method-assign]
+SagaLog._append = appending  # type: ignore[assignment,method-assign]
 vars(agents.send_effects)["publish_event"] = publishing
 vars(agents.command_intake)["signal_outcomes"] = signalling
-FireTimers.process = firing  # type: ignore[method-assign]
+FireTimers.process = firing  # type: ignore[assignment,method-assign]
 
 from app import app  # noqa: E402 - the application must be built on what was changed
 

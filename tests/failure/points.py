@@ -1,9 +1,8 @@
 """Where a worker of these tests dies: each point lies between an effect that is durable and the one that follows from it."""
 
 APPENDED = "appended"
-FOLDED = "folded"
 AMONG_EFFECTS = "among_effects"
 SIGNALLED = "signalled"
 DUE = "due"
 
-POINTS = (APPENDED, FOLDED, AMONG_EFFECTS, SIGNALLED, DUE)
+POINTS = (APPENDED, AMONG_EFFECTS, SIGNALLED, DUE)

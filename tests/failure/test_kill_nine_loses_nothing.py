@@ -1,4 +1,4 @@
-"""SIGKILL of workers while commands flow: every accepted command has its effect, once."""
+"""SIGKILL of workers while commands and events of neighbours flow: everything that was accepted has its effect, once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
 import pytest
 
+from bridge.jetstream import api
+from bridge.streams import ensure_stream
+from config import streams
+from domain.ids import derive
 from local.stack import Endpoints
 from ops.client import CommandMessage, PersonClient
 from ops.verification import read_all, verify
@@ -19,6 +25,9 @@ from ops.workers import Worker
 COMMANDS = 5_000
 PERSONS = 250
 IN_FLIGHT = 200
+LINKS = "person.events.identity.linked.>"
+LINKED = 2
+"""Identities of each person that another domain links meanwhile."""
 
 
 @pytest.mark.slow
@@ -29,9 +38,11 @@ async def test_the_only_worker_is_killed_during_5000_commands_and_restarts_on_an
     worker = new_worker("worker-1")
     await asyncio.to_thread(_start, worker)
     async with PersonClient(own_servers.nats_url) as client:
+        await ensure_stream(client.nc, streams.neighbour_streams(1)[0])
         killing = asyncio.create_task(_kill_after(worker, 2.0))
-        outcomes = await _send_all(client)
+        outcomes, translated = await _send_all(client)
         await killing
+        await _until_stored(client, translated)
         verification = await verify(client)
         stored = await read_all(client.nc)
 
@@ -39,8 +50,8 @@ async def test_the_only_worker_is_killed_during_5000_commands_and_restarts_on_an
     assert len(outcomes) == COMMANDS
     assert len(accepted) == COMMANDS, {outcome.get("code") for outcome in outcomes}
     effects = [event.causationid for _, _, event in stored]
-    assert set(effects) == accepted
-    assert len(effects) == len(accepted), "a command had its effect twice"
+    assert set(effects) == accepted | translated
+    assert len(effects) == len(accepted) + PERSONS * LINKED, "a command had its effect twice"
     assert verification.differences == []
     assert (verification.lost, verification.duplicated) == (0, 0)
 
@@ -61,7 +72,8 @@ async def _kill_after(worker: Worker, seconds: float) -> None:
     await asyncio.to_thread(kill_and_restart)
 
 
-async def _send_all(client: PersonClient) -> list[dict[str, Any]]:
+async def _send_all(client: PersonClient) -> tuple[list[dict[str, Any]], set[str]]:
+    """The outcomes of all commands, and the ids of those that events of a neighbour became meanwhile."""
     name = {"given_names": ["Kill"], "family_names": ["Survivor"]}
     creates = [CommandMessage("person.commands.create", {"name": name, "source": "test"}) for _ in range(PERSONS)]
     created = await asyncio.gather(*(client.send(create, timeout_s=90) for create in creates))
@@ -81,8 +93,35 @@ async def _send_all(client: PersonClient) -> list[dict[str, Any]]:
 
     order = list(chains.items())
     random.Random(7).shuffle(order)
+    linking = asyncio.create_task(_link_identities(client, person_ids))
     lived = await asyncio.gather(*(live(person_id, count) for person_id, count in order))
-    return [*created, *(outcome for chain in lived for outcome in chain)]
+    return [*created, *(outcome for chain in lived for outcome in chain)], await linking
+
+
+async def _link_identities(client: PersonClient, person_ids: Sequence[str]) -> set[str]:
+    """The ids of the commands that follow from what the identity domain says."""
+    said: dict[str, bytes] = {}
+    for number in range(LINKED):
+        for person_id in person_ids:
+            data = {"identity_id": f"i-{number}", "person_id": person_id}
+            event_id = str(uuid.uuid4())
+            said[event_id] = orjson.dumps({"id": event_id, "type": "identity.linked", "data": data})
+    for event in said.values():
+        await client.nc.publish("identity.events.linked", event)
+    await client.nc.flush()
+    return {derive(event_id, "person/link_identity/0") for event_id in said}
+
+
+async def _until_stored(client: PersonClient, command_ids: set[str]) -> None:
+    """Nobody tells the test of the outcomes."""
+    async with asyncio.timeout(60):
+        while await _linked(client) < len(command_ids):  # noqa: ASYNC110  # the server sends no event for it
+            await asyncio.sleep(0.1)
+
+
+async def _linked(client: PersonClient) -> int:
+    state = (await api(client.nc, f"STREAM.INFO.{streams.EVENTS}", {"subjects_filter": LINKS}))["state"]
+    return sum(state.get("subjects", {}).values())
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ async def test_no_offset_outlives_the_rows_before_it_when_a_lane_is_followed_by_
     view = TableView(table, 0)
     view.put(b"ada", b"1")
     await group_commit(fenced, 0, [view])
+    table.leave(0)
     replica = Replica(table.name, table.faust_table.data, TP(table.changelog_topic, 0))
     replica.open(0, 2)
     await replica.apply([Record(replica.next_offset, b"grace", b"1", {}, 0)])

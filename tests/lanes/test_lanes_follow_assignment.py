@@ -13,7 +13,7 @@ from lanes.agent import Batch, LaneAgent
 from lanes.fenced_producer import FencedProducer
 from lanes.lane import LanePosition
 from lanes.producer import DurableProducer
-from lanes.runtime import Lanes, LaneSettings
+from lanes.runtime import Lanes, LaneSettings, LaneStoppedError
 
 if TYPE_CHECKING:
     from tests.lanes.conftest import Eventually, MakeTopic, ReadTopic, Records
@@ -242,3 +242,37 @@ async def test_what_a_worker_writes_reaches_kafka_and_its_own_lanes_without_a_fe
     assert lanes.committable(TP(topic, 0)) == 4
     await lanes.stop(1)
     assert agent.seen == 4
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+async def test_a_writer_is_told_that_a_lane_stopped_first(
+    fenced: FencedProducer, producer: DurableProducer, agent: Counting, records: Records, partitions: int
+) -> None:
+    lanes = Lanes(fenced, producer, LaneSettings(stop_budget_s=0.01))
+    lanes.declare("events", [agent], max_batch=5, fold_ahead=True)
+    await lanes.start({TP("events", number): LanePosition(0, True) for number in range(partitions)}, 1)
+    agent.gate.clear()
+    writing = asyncio.create_task(lanes.write("events", dict.fromkeys(range(partitions), records(0, 0))))
+    await asyncio.wait_for(agent.entered.wait(), 5)
+
+    await lanes.stop(1)
+
+    with pytest.raises(LaneStoppedError, match="events"):
+        await asyncio.wait_for(writing, 5)
+
+
+async def test_a_writer_that_is_cancelled_ends_as_cancelled(
+    fenced: FencedProducer, producer: DurableProducer, agent: Counting, records: Records
+) -> None:
+    lanes = Lanes(fenced, producer, LaneSettings(stop_budget_s=0.01))
+    lanes.declare("events", [agent], max_batch=5, fold_ahead=True)
+    await lanes.start({TP("events", 0): LanePosition(0, True)}, 1)
+    agent.gate.clear()
+    writing = asyncio.create_task(lanes.write("events", {0: records(0, 0)}))
+    await asyncio.wait_for(agent.entered.wait(), 5)
+
+    writing.cancel()
+    await asyncio.wait({writing}, timeout=5)
+
+    assert writing.cancelled()
+    await lanes.stop(1)

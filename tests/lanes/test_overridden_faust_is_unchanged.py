@@ -117,7 +117,7 @@ PINNED = [
     (
         Store.set_persisted_offset,
         "b4c811926678346ebb8c40486dbc46d0fbac2bbeaa592384bd955112556acf45",
-        "group_commit writes the offset key in this format",
+        "LaneTable.commit writes the offset key in this format",
     ),
     (
         Collection._new_store,

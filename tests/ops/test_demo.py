@@ -37,6 +37,7 @@ def test_the_demo_loses_nothing_and_leaves_nothing_behind() -> None:
         "onboarding Completed": 5,
     }
     assert report["processes"]["policies"]["welcome-email-onboarded@1"] == 5
+    assert report["processes"]["skills_found"] == ["Python", "Rust"]
     assert report["processes"]["cancelled"][-1] == "compensated"
     assert _processes_below(REPOSITORY / "build/demo") == []
 

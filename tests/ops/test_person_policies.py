@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from local.stack import Endpoints
 from ops.cli import main
+from ops.policies import what_if
 
 PATIENCE_S = 20.0
 DOCUMENT = """
@@ -109,11 +110,11 @@ def counted(verb: Verb, name: str, verdict: str, count: int) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-def in_force(verb: Verb, name: str, person_id: str, verdict: str) -> str:
+def in_force(verb: Verb, name: str, person_id: str, verdict: str, initial: str) -> str:
     """The first event after a change that the policy decides on with a verdict; workers hear of a change within two seconds."""
     before = 0
     for attempt in range(20):
-        event_id = named(verb, person_id, "J" + "abcdefghijklmnopqrst"[attempt])
+        event_id = named(verb, person_id, initial + "abcdefghijklmnopqrst"[attempt])
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
             explained = verb("policies", "explain", name, event_id, "--person", person_id, "--json").data
@@ -149,8 +150,11 @@ def test_a_document_is_validated_without_a_server_and_a_fault_is_shown_at_its_pl
     assert "cannot be read" in done.out
 
 
-def test_a_policy_is_tried_on_the_past_shadowed_activated_and_explained(verb: Verb, tmp_path: Path) -> None:
-    person_id: str = verb("send", "create", "--name", "Ada Lovelace", "--json").data["person_id"]
+def test_a_policy_is_tried_on_the_past_shadowed_activated_and_explained(
+    verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = verb("send", "create", "--name", "Ada Lovelace", "--json").data
+    person_id, first = created["person_id"], created["events"][0]["id"]
     past, silent = named(verb, person_id, "Jo"), named(verb, person_id, "Augusta")
     path = document(tmp_path, person_id)
     policy_id = policy_of(path)
@@ -164,14 +168,19 @@ def test_a_policy_is_tried_on_the_past_shadowed_activated_and_explained(verb: Ve
     assert applied.out.startswith(f"{policy_id}@1 registered\nnext: ")
     assert "registered already" in verb("policies", "apply", str(path)).out
     assert verb("policies", "shadow", policy_id).code == 0
-    shadowed = in_force(verb, f"{policy_id}@1", person_id, "would_fire")
+    shadowed = in_force(verb, f"{policy_id}@1", person_id, "would_fire", "J")
     assert verb("policies", "activate", policy_id).out.startswith(f"{policy_id}@1 activated")
-    fired = in_force(verb, f"{policy_id}@1", person_id, "fired")
+    fired = in_force(verb, f"{policy_id}@1", person_id, "fired", "K")
     row = counted(verb, f"{policy_id}@1", "fired", 1)
     assert (row["status"], row["counters"]["would_fire"] >= 1) == ("active", True)
 
     # What a replay finds is what the running system has decided: the same commands by id.
-    replayed = verb("policies", "what-if", policy_id, "--days", "1", "--limit", "100", "--json").data
+    ways = []
+    for one_read_from in (0, 10**9):
+        monkeypatch.setattr(what_if, "EVENTS_PER_READ", one_read_from)
+        ways.append(verb("policies", "what-if", policy_id, "--days", "1", "--limit", "100", "--json").data)
+    assert ways[0] == ways[1]
+    replayed = ways[0]
     commands = {one["event_id"]: one["command_id"] for one in replayed["commands"]}
     for event_id in (shadowed, fired):
         explained = verb("policies", "explain", policy_id, event_id, "--json").data
@@ -179,6 +188,10 @@ def test_a_policy_is_tried_on_the_past_shadowed_activated_and_explained(verb: Ve
         assert {one["command_id"] for one in explained["recorded"]} == {commands[event_id]}
     assert command["command_id"] == commands[past]
 
+    before = verb("policies", "explain", policy_id, past).out
+    assert "recorded  nothing: the policy was not in force then" in before
+    other = verb("policies", "explain", policy_id, first, "--person", person_id).out
+    assert "not asked: the event is person.created, and the policy is asked about person.name_updated" in other
     told = verb("policies", "explain", policy_id, silent, "--person", person_id)
     assert told.code == 0
     lines = [line.strip() for line in told.out.splitlines()]
@@ -203,13 +216,15 @@ def test_a_policy_is_tried_on_the_past_shadowed_activated_and_explained(verb: Ve
 
 def test_mistakes_are_told_in_one_line(verb: Verb, tmp_path: Path) -> None:
     person_id, event_id = str(uuid.uuid4()), str(uuid.uuid4())
-    path = document(tmp_path, person_id)
+    path = document(tmp_path, person_id, **{"[command]": "protected = true\n[command]"})
+    policy_id = policy_of(path)
+    assert verb("policies", "apply", str(path)).code == 0
     mistakes = {
         ("shadow", "unheard-of"): (2, "no policy 'unheard-of' is registered"),
-        ("shadow", "auto-archive@99"): (2, "auto-archive has no version 99"),
+        ("shadow", f"{policy_id}@99"): (2, f"{policy_id} has no version 99; there are: 1"),
         ("shadow", "Auto Archive"): (2, "is no policy"),
-        ("suspend", "auto-archive", "--actor", "ada"): (2, "--actor must have the form"),
-        ("explain", "auto-archive", "nobody"): (2, "EVENT_ID must be a UUID"),
+        ("suspend", policy_id, "--actor", "ada"): (2, "--actor must have the form"),
+        ("explain", policy_id, "nobody"): (2, "EVENT_ID must be a UUID"),
         ("explain", str(path), event_id): (2, f"there is no event {event_id} of type person.name_updated"),
         ("what-if", str(tmp_path / "missing.toml")): (2, "cannot be read"),
         ("what-if", str(path), "--person", "nobody"): (2, "--person must be a UUID"),
@@ -222,5 +237,5 @@ def test_mistakes_are_told_in_one_line(verb: Verb, tmp_path: Path) -> None:
     refused = verb("policies", "apply", str(wrong))
     assert (refused.code, "policy_invalid: document.condition: line 1" in refused.err) == (1, True)
 
-    protected = verb("policies", "suspend", "relationship-cascade-archived")
+    protected = verb("policies", "suspend", policy_id)
     assert (protected.code, "policy_protected" in protected.out) == (1, True)

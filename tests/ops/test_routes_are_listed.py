@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from config.streams import NEIGHBOURS
 from local.stack import Endpoints
 from ops.workers import Worker
 
@@ -27,12 +28,14 @@ def test_the_packaged_routes_are_carried_by_the_owners_of_their_partitions(
 
     assert code == 0
     entries = {entry["name"]: entry for entry in json.loads(out)["data"]}
-    assert set(entries) == {"events", "commands"}
+    assert set(entries) == {"events", "commands", "sagas", "timers", *NEIGHBOURS}
     carried = sorted(place for owner in entries["events"]["owners"] for place in owner["carries"])
     assert carried == [f"ingress-events-{partition}" for partition in range(8)]
     assert [owner["carries"] for owner in entries["commands"]["owners"]] == [["ingress-commands"]]
     assert len(entries["events"]["owners"]) == len(team)
     assert all(entry["last_error"] is None and entry["lag"] >= 0 for entry in entries.values())
+    # A neighbour's stream may be there by now: then somebody carries it, else somebody waits for it.
+    assert all(bool(entries[name]["owners"]) != entries[name]["waits_for_stream"] for name in NEIGHBOURS)
 
 
 def test_the_list_is_readable(team: list[Worker], servers: Endpoints) -> None:

@@ -1,6 +1,7 @@
 """A client that has the AsyncAPI document and its schemas, plain NATS and a JSON Schema validator, and nothing else of this project.
 
-It sends every command in the order of the numbered examples, asks every query, and reads what was published."""
+It sends every command in the order of the numbered examples, asks every query, and reads what was published, also of what sagas have done
+on their own."""
 
 from __future__ import annotations
 
@@ -92,10 +93,10 @@ async def test_the_document_alone_is_enough_to_send_every_command_and_to_ask_eve
     await nc.flush()
 
     outcomes = await send_every_command(nc, document)
-    positions = latest([outcome["position"] for outcome in outcomes])
-    stored = await read_events(nc, outcomes)
-    await check_events(document, outcomes, stored, republished)
-    await ask_every_query(nc, document, positions)
+    stored = await read_events(nc, document, outcomes)
+    await check_events(document, stored, republished)
+    await check_saga_events(nc, document, outcomes)
+    await ask_every_query(nc, document, latest([outcome["position"] for outcome in outcomes if outcome["position"]]))
 
 
 async def send_every_command(nc: Client, document: Document) -> list[dict[str, Any]]:
@@ -104,6 +105,8 @@ async def send_every_command(nc: Client, document: Document) -> list[dict[str, A
         (example["name"], address, message, outcome, example["payload"])
         for address, message, outcome in document.received("person.commands.")
         for example in message["examples"]
+        # The others are sent by sagas.
+        if example["name"][0].isdigit()
     ]
     inbox: asyncio.Queue[Msg] = asyncio.Queue()
     subject = nc.new_inbox()
@@ -125,55 +128,90 @@ async def send_every_command(nc: Client, document: Document) -> list[dict[str, A
     return outcomes
 
 
-def latest(positions: list[dict[str, int]]) -> list[dict[str, int]]:
-    """The last position of each partition."""
-    last: dict[int, int] = {}
+def latest(positions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last position of each partition and stream."""
+    last: dict[tuple[int, str], dict[str, Any]] = {}
     for one in positions:
-        last[one["partition"]] = max(one["stream_sequence"], last.get(one["partition"], 0))
-    return [{"partition": partition, "stream_sequence": sequence} for partition, sequence in last.items()]
+        place = (one["partition"], one.get("stream", ""))
+        if place not in last or one["stream_sequence"] > last[place]["stream_sequence"]:
+            last[place] = one
+    return list(last.values())
 
 
-async def read_events(nc: Client, outcomes: list[dict[str, Any]]) -> dict[str, Msg]:
-    """The stored events of the outcomes, by id: one reader for each person."""
-    wanted: dict[str, set[str]] = {}
-    for outcome in outcomes:
-        wanted.setdefault(outcome["person_id"], set()).update(event["id"] for event in outcome["events"])
-    js = nc.jetstream()
+async def read_events(nc: Client, document: Document, outcomes: list[dict[str, Any]]) -> dict[str, Msg]:
+    """The stored events of all persons, by id: those of the outcomes, and at least one of each type that is described."""
+    wanted = {event["id"]: event for one in outcomes if "target" not in one for event in one["events"]}
+    described = described_types(document)
+    persons = {outcome["person_id"] for outcome in outcomes if "person_id" in outcome}
     found: dict[str, Msg] = {}
-    for person, ids in wanted.items():
-        reader = await js.subscribe(f"person.events.*.*.*.{person}", stream="PERSON_EVENTS", ordered_consumer=True)
-        while not ids <= found.keys():
-            message = await reader.next_msg(timeout=5)
-            found[json.loads(message.data)["id"]] = message
+    types: set[str] = set()
+    js = nc.jetstream()
+    readers = [
+        await js.subscribe(f"person.events.*.*.*.{person}", stream="PERSON_EVENTS", ordered_consumer=True)
+        for person in persons
+    ]
+    async with asyncio.timeout(SETTLE_S):
+        while not (wanted.keys() <= found.keys() and types >= described):
+            for reader in readers:
+                while reader.pending_msgs:
+                    message = await reader.next_msg(timeout=5)
+                    body = json.loads(message.data)
+                    found[body["id"]] = message
+                    types.add(body["type"])
+            await asyncio.sleep(0.05)
+    for reader in readers:
         await reader.unsubscribe()
+    for event_id, event in wanted.items():
+        body = json.loads(found[event_id].data)
+        assert (body["type"], body["sequence"]) == (event["type"], event["sequence"])
+    assert types == described
     return found
 
 
-async def check_events(
-    document: Document, outcomes: list[dict[str, Any]], stored: dict[str, Msg], republished: asyncio.Queue[Msg]
-) -> None:
-    """Every event of an outcome is stored, republished with the same bytes, and as its channel says."""
-    channels = document.sent()
-    types: set[str] = set()
-    seen: dict[str, Msg] = {}
-    for event in [event for outcome in outcomes for event in outcome["events"]]:
-        message = stored[event["id"]]
-        body = json.loads(message.data)
-        context, name = message.subject.split(".")[2:4]
-        document.check(channels[f"person.events.{context}.{name}"], body)
-        assert (body["type"], body["sequence"]) == (event["type"], event["sequence"])
-        types.add(body["type"])
-        while event["id"] not in seen:
-            again = await asyncio.wait_for(republished.get(), SETTLE_S)
-            seen[json.loads(again.data)["id"]] = again
-        assert seen[event["id"]].subject == f"person.events.{context}.{name}"
-        assert seen[event["id"]].data == message.data
-    described = {
+def described_types(document: Document) -> set[str]:
+    """Types of the events of persons that the document describes."""
+    return {
         message["examples"][0]["payload"]["type"]
-        for address, message in channels.items()
+        for address, message in document.sent().items()
         if address.startswith("person.events.")
     }
-    assert types == described
+
+
+async def check_events(document: Document, stored: dict[str, Msg], republished: asyncio.Queue[Msg]) -> None:
+    """Every stored event is republished with the same bytes, and as its channel says."""
+    channels = document.sent()
+    seen: dict[str, Msg] = {}
+    for event_id, message in stored.items():
+        context, name = message.subject.split(".")[2:4]
+        document.check(channels[f"person.events.{context}.{name}"], json.loads(message.data))
+        while event_id not in seen:
+            again = await asyncio.wait_for(republished.get(), SETTLE_S)
+            seen[json.loads(again.data)["id"]] = again
+        assert seen[event_id].subject == f"person.events.{context}.{name}"
+        assert seen[event_id].data == message.data
+
+
+async def check_saga_events(nc: Client, document: Document, outcomes: list[dict[str, Any]]) -> None:
+    """The events of sagas and policies that outcomes name are stored, and as their messages say."""
+    messages = {
+        message["examples"][0]["payload"]["type"]: message
+        for message in document.root["components"]["messages"].values()
+        if message["name"].startswith(("Saga", "Rule")) and message.get("examples")
+    }
+    js = nc.jetstream()
+    for outcome in outcomes:
+        if "target" not in outcome or not outcome["events"]:
+            continue
+        is_saga = "person_id" in outcome
+        subject = f"person.sagas.*.*.*.*.{outcome['target']}" if is_saga else f"person.rules.*.{outcome['target']}"
+        stream = "PERSON_SAGAS" if is_saga else "PERSON_RULES"
+        reader = await js.subscribe(subject, stream=stream, ordered_consumer=True)
+        missing = {event["id"] for event in outcome["events"]}
+        while missing:
+            body = json.loads((await reader.next_msg(timeout=5)).data)
+            document.check(messages[body["type"]], body)
+            missing.discard(body["id"])
+        await reader.unsubscribe()
 
 
 async def ask_every_query(nc: Client, document: Document, positions: list[dict[str, int]]) -> None:

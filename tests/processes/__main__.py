@@ -23,7 +23,7 @@ def main() -> int:
         "--onboardings", type=int, default=2000, help="how many; a quarter as many syncs come with them"
     )
     parser.add_argument("--seed", type=int, help="seed of the cases")
-    parser.add_argument("--rate", type=float, default=20.0, help="sagas started per second")
+    parser.add_argument("--rate", type=float, default=10.0, help="sagas started per second")
     parser.add_argument("--unit", type=float, default=20.0, help="seconds that scale the time limits of steps")
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds between two kills; 0: none")
     parser.add_argument("--data", type=Path, default=Path("build/sagas"), help="folder of the run")

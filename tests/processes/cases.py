@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from domain.ids import derive, saga_id_of
 
-Kind = Literal["onboarding", "cross_domain_sync", "merge", "archival"]
+Kind = Literal["onboarding", "cross_domain_sync", "merge", "archival", "inactivity", "erasure"]
 Conduct = Literal["helps", "stays_away", "cancels"]
 
+ERASE = "privacy.request_erasure"
 SYNCS_PER_ONBOARDING = 0.25
 OTHERS_PER_ONBOARDING = 0.05
 STAY_AWAY = 0.01
@@ -37,6 +38,8 @@ class Case:
             "cross_domain_sync": f"cross_domain_sync:{self.person_id}:{self.key}",
             "merge": f"merge:{self.person_id}",
             "archival": f"archival:{self.person_id}",
+            "inactivity": f"archival:{self.person_id}",
+            "erasure": f"erasure:{self.person_id}:{derive(derive(self.person_id, ERASE), 'erasure')}",
         }[self.kind]
         return saga_id_of(key)
 
@@ -60,12 +63,17 @@ class Case:
 
 
 def cases(onboardings: int, *, seed: int, per_s: float) -> list[Case]:
-    """All cases of a run in the order of their times: for each four onboardings a sync, for each twenty a merge and an archival."""
+    """All cases of a run in the order of their times.
+
+    For each four onboardings there is a sync, and for each twenty a merge, an archival, an erasure, and somebody of whom nothing was heard for long.
+    """
     draws = random.Random(seed)
     kinds: list[Kind] = ["onboarding"] * onboardings
     kinds += ["cross_domain_sync"] * max(1, round(onboardings * SYNCS_PER_ONBOARDING))
     kinds += ["merge"] * max(1, round(onboardings * OTHERS_PER_ONBOARDING))
     kinds += ["archival"] * max(1, round(onboardings * OTHERS_PER_ONBOARDING))
+    kinds += ["inactivity"] * max(1, round(onboardings * OTHERS_PER_ONBOARDING))
+    kinds += ["erasure"] * max(1, round(onboardings * OTHERS_PER_ONBOARDING))
     draws.shuffle(kinds)
     return list(_made(kinds, draws, per_s))
 

@@ -15,6 +15,8 @@ from tests.processes.cases import Case
 from tests.processes.truth import Processes
 
 COMPLETION_GOAL = 0.999
+REPORTED_ONCE = (3, 366)
+"""Version and threshold of a person who was created, reported inactive and archived, and nothing else."""
 UNRECOVERABLE = frozenset({"refuse", "silence"})
 UNDO_VERBS = frozenset({"unlink_person", "disassociate_person", "end_employment"})
 
@@ -103,7 +105,7 @@ def unrecoverable(case: Case, found: Processes, behaviour: Behaviour) -> set[str
 def permitted(case: Case, reasons: Iterable[str]) -> set[str]:
     """Ends that the reasons allow, beyond completion."""
     verbs = {reason.partition(".")[2] for reason in reasons}
-    if case.kind in ("merge", "archival"):
+    if case.kind in ("merge", "archival", "inactivity", "erasure"):
         return {"parked"} if reasons else set()
     return {"compensated", "parked"} if verbs & UNDO_VERBS else {"compensated"}
 
@@ -122,12 +124,22 @@ def half_changed(case: Case, end: str, found: Processes) -> Iterator[str]:
             target = found.person(case.other_id)
             if person.status is not Status.MERGED_INTO or case.person_id not in target.absorbed:
                 yield "merged, but not absorbed"
-        case "archival", "completed":
+        case "archival" | "inactivity", "completed":
             if person.status is not Status.ARCHIVED:
                 yield f"is {person.status}"
-            linked = [domain for domain, links in found.links.items() if links.of(case.person_id)]
-            if linked:
-                yield f"is still linked in {linked}"
+            if case.kind == "inactivity" and (person.version, person.inactivity_reported) != REPORTED_ONCE:
+                yield f"was reported {person.version - 2} times, up to {person.inactivity_reported} days"
+            yield from _unlinked(case, found)
+        case "erasure", "completed":
+            if not person.is_erased:
+                yield "is not erased"
+            yield from _unlinked(case, found)
+
+
+def _unlinked(case: Case, found: Processes) -> Iterator[str]:
+    linked = [domain for domain, links in found.links.items() if links.of(case.person_id)]
+    if linked:
+        yield f"is still linked in {linked}"
 
 
 def _onboarded(person: Person) -> Iterator[str]:

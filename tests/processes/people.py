@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,10 +14,11 @@ from nats.aio.msg import Msg
 
 from domain.ids import derive
 from ops.client import ClientError, CommandMessage, PersonClient
-from tests.processes.cases import Case
+from tests.processes.cases import ERASE, Case
 
 ANSWER_S = 120.0
 ASK_EVERY_S = 15.0
+SILENT_FOR = timedelta(days=400)
 STEPS = "person.events.onboarding.step_completed.>"
 
 
@@ -99,6 +101,24 @@ class People:
     async def _archival(self, case: Case) -> None:
         await self._create(case.person_id)
         await self._command(case.person_id, "lifecycle.archive", {"reason": "the trial archives"})
+
+    async def _erasure(self, case: Case) -> None:
+        await self._create(case.person_id)
+        await self._command(case.person_id, ERASE, {"legal_basis": "DataSubjectRequest", "grace_hours": 0})
+
+    async def _inactivity(self, case: Case) -> None:
+        data = {"name": {"given_names": ["Trial"]}, "source": "trial"}
+        long_ago = (datetime.now(UTC) - SILENT_FOR).isoformat().replace("+00:00", "Z")
+        message = CommandMessage(
+            "person.commands.create",
+            data,
+            case.person_id,
+            # Only an import may tell of the past.
+            actor="import:trial",
+            id=derive(case.person_id, "create"),
+            time=long_ago,
+        )
+        await self._send(message)
 
     async def _of_onboarding(self, case: Case, verb: str, data: dict[str, Any]) -> None:
         # The run may have ended meanwhile: then nobody needs it any more.

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.inactivity_schedule import sweep_now
+from config.settings import Settings
 from domain.sagas.state import Saga
 from local.neighbours.faults import Behaviour, read_behaviour
 from ops.client import ClientError, PersonClient, QueryFailed
 from tests.processes.cases import Case, cases
+from tests.processes.causality import faults_of, read_messages
 from tests.processes.checks import Result, check
 from tests.processes.installation import Installation, installation
 from tests.processes.outage import outage
@@ -21,6 +24,7 @@ from tests.processes.people import People
 from tests.processes.truth import Processes
 
 FAULTS = Path(__file__).with_name("neighbours.toml")
+PARTITIONS = Settings.model_fields["partitions"].default
 LOOK_EVERY_S = 1.0
 SAID_EVERY_S = 10.0
 
@@ -32,7 +36,7 @@ class Options:
     onboardings: int
     seed: int
     data: Path
-    per_s: float = 20.0
+    per_s: float = 10.0
     unit_s: float = 20.0
     kill_every_s: float | None = 20.0
     patience_s: float = 300.0
@@ -68,9 +72,13 @@ async def _run(options: Options, running: Installation, say: Callable[[str], Non
             say(f"starting {len(planned)} sagas, {options.per_s:g} a second")
             await people.play(planned)
             hanging = await _until_ended(planned, found, client, running, options.patience_s, say)
+            if killing is not None and killing.done():
+                # A worker did not come back; the kills ended early.
+                killing.result()
         finally:
             if killing is not None:
                 killing.cancel()
+                await asyncio.gather(killing, return_exceptions=True)
             await people.stop()
         lasted = time.monotonic() - begun
         say(f"{len(planned) - hanging} sagas ended within {lasted:.0f} s; checking")
@@ -78,7 +86,7 @@ async def _run(options: Options, running: Installation, say: Callable[[str], Non
         shown = await _shown(client, planned, found)
         await found.read_all(client.nc)
         result = check(planned, found, read_behaviour(options.faults), shown)
-        result.violations += people.unexpected + running.check()
+        result.violations += people.unexpected + running.check() + faults_of(await read_messages(client.nc))
         report = _report(options, result, found, running, people, lasted)
         if options.outage_sagas:
             say("killing all workers until the time limits of new sagas are over")
@@ -110,6 +118,8 @@ async def _until_ended(
             say(f"{len(planned) - len(missing)} of {len(planned)} sagas have ended")
         for line in running.check():
             say(line)
+        # Far more often than once a day, and in the middle of everything: each silence is reported once all the same.
+        await sweep_now(client.nc, PARTITIONS)
         await asyncio.sleep(LOOK_EVERY_S)
 
 

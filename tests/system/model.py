@@ -34,8 +34,8 @@ class Model:
         """A person now, also one that does not exist."""
         return self.persons.get(person_id, Person.new(person_id))
 
-    def decide(self, asked: Asked) -> dict[str, Any]:
-        """The outcome that the sender must be told, without a position; the model goes on from there."""
+    def decide(self, asked: Asked, *, stored_at: datetime | None = None) -> dict[str, Any]:
+        """The outcome that the sender must be told, without a position; the model goes on from there. Stored now, if nothing else is said."""
         address = command_address(asked.raw)
         if address.command_id is None or address.key is None:
             reason = f"{address.field}: {address.reason}"
@@ -49,12 +49,14 @@ class Model:
             return told(Outcome.refused(refused, command_id=address.command_id))
         if first is None:
             self._digests[address.command_id] = digest
-            self.outcomes[address.command_id] = told(self._decided(asked, address.command_id))
+            self.outcomes[address.command_id] = told(
+                self._decided(asked, address.command_id, stored_at or datetime.now(UTC))
+            )
         return self.outcomes[address.command_id]
 
-    def _decided(self, asked: Asked, command_id: str) -> Outcome:
+    def _decided(self, asked: Asked, command_id: str, stored_at: datetime) -> Outcome:
         try:
-            command = read_command(asked.raw, subject=asked.subject, stored_at=datetime.now(UTC))
+            command = read_command(asked.raw, subject=asked.subject, stored_at=stored_at)
         except Refused as refused:
             return Outcome.refused(refused, command_id=command_id)
         person = self.person(command.person_id)

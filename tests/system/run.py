@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -15,14 +15,15 @@ from local.stack import Endpoints
 from ops.client import PersonClient
 from ops.workers import Worker
 from tests.system import comparison
+from tests.system.as_stored import StoredCommands
 from tests.system.expected_answers import Expected
 from tests.system.model import Model
-from tests.system.population import Population
+from tests.system.population import Population, Sent
 from tests.system.restarts import Restarts
 from tests.system.sender import Sender
 
 SETTINGS = {"PERSON_SHIPPED_POLICIES": "false"}
-"""Of the workers: the model knows what is sent to it, not what policies send."""
+"""Of the workers: what policies send rests on time, which the model does not have."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,14 @@ async def run(plan: Plan, servers: Endpoints, team: Sequence[Worker], say: Calla
         say(f"{time.monotonic() - begun:6.1f} s  {text}")
 
     found = Findings()
-    model = Model()
     restarts = Restarts(team, random.Random(f"{plan.seed} restarts"))
     async with PersonClient(servers.nats_url) as client:
         sender = Sender(client.nc)
         await sender.start()
-        population = Population(model, sender, persons=plan.persons, seed=plan.seed)
+        stored = StoredCommands(client.nc, Model())
+        await stored.start()
+        # Its own model tells it what is worth asking; what sagas do meanwhile is not in it.
+        population = Population(Model(), sender, persons=plan.persons, seed=plan.seed)
         if plan.restarts:
             restarts.start()
         try:
@@ -80,12 +83,16 @@ async def run(plan: Plan, servers: Endpoints, team: Sequence[Worker], say: Calla
                 tell(f"round {number + 1} of {plan.rounds}: {len(population.sent)} messages are answered")
         finally:
             await restarts.stop()
+        await stored.settle()
+        tell("the sagas are quiet")
+        model = stored.model
+        sent = [replace(one, expected=stored.told[one.asked]) for one in population.sent]
         found.happened = restarts.happened
-        found.commands = len(population.sent)
+        found.commands = len(sent)
         found.answers = sum(map(len, sender.answers))
         found.events = sum(map(len, model.events.values()))
-        _count(found, model, population)
-        await _compare(client, population, model, sender, plan, chance, found, tell)
+        _count(found, model, sent)
+        await _compare(client, sent, model, sender, plan, chance, found, tell)
     return found
 
 
@@ -99,7 +106,7 @@ async def _live_through_a_kill(population: Population, restarts: Restarts, plan:
 
 async def _compare(
     client: PersonClient,
-    population: Population,
+    sent: Sequence[Sent],
     model: Model,
     sender: Sender,
     plan: Plan,
@@ -108,7 +115,7 @@ async def _compare(
     tell: Callable[[str], None],
 ) -> None:
     answers = [answer for of_message in sender.answers for answer in of_message]
-    found.differences += comparison.outcomes(population.sent, sender.answers)
+    found.differences += comparison.outcomes(sent, sender.answers)
     found.differences += await comparison.events(client.nc, model)
     found.differences += await comparison.positions(client.nc, answers)
     tell("outcomes and events are compared")
@@ -121,15 +128,15 @@ async def _compare(
     tell("queries are compared")
 
 
-def _count(found: Findings, model: Model, population: Population) -> None:
+def _count(found: Findings, model: Model, sent: Sequence[Sent]) -> None:
     for outcome in model.outcomes.values():
         code = outcome.get("code", "accepted")
         found.codes[code] = found.codes.get(code, 0) + 1
     found.accepted = found.codes.get("accepted", 0)
     accepted = {
         document.get("type")
-        for sent in population.sent
-        if sent.expected["status"] == "accepted"
-        for document in [orjson.loads(sent.asked.raw)]
+        for one in sent
+        if one.expected["status"] == "accepted"
+        for document in [orjson.loads(one.asked.raw)]
     }
     found.never_accepted = sorted(COMMANDS.keys() - accepted)

@@ -11,6 +11,8 @@ DORA: Final = "0190c8a2-7b1e-7c3d-9a4f-00000000d0a0"
 EDGAR: Final = "0190c8a2-7b1e-7c3d-9a4f-00000000ed60"
 FRIDA: Final = "0190c8a2-7b1e-7c3d-9a4f-00000000f1d0"
 GRETA: Final = "0190c8a2-7b1e-7c3d-9a4f-0000000061e0"
+HEDY: Final = "0190c8a2-7b1e-7c3d-9a4f-0000000048d0"
+INGE: Final = "0190c8a2-7b1e-7c3d-9a4f-000000001e60"
 
 
 def component(number: int) -> str:

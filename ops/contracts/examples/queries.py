@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ops.contracts.examples.persons import ADA, BOB, CARLA, command
+from domain.command_data.saga import StartSaga
+from ops.contracts.examples.persons import ADA, BOB, CARLA, INGE, command
+from ops.contracts.examples.processes import POLICY, SYNC
 from ops.contracts.examples.story import LONG_AGO
 
 REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
@@ -24,6 +26,7 @@ REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
         {"projection": "views", "key": ADA, "view": "contact"},
         {"projection": "statistics", "key": LONG_AGO[:10]},
         {"projection": "activity", "key": ADA},
+        {"projection": "links", "keys": ["identity:idp-0815", "location:loc-7"]},
     ),
     "get_timeline": ({"person_id": ADA, "categories": ["lifecycle"], "order": "asc"},),
     "get_network": ({"person_id": ADA, "depth": 2, "metrics": True},),
@@ -41,6 +44,16 @@ REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "get_chain": ({"person_id": ADA, "verify": True},),
     "get_outcome": ({"command_id": command(1)},),
     "subscribe": ({"projection": "summary", "filter": {"name_prefix": "ada"}},),
+    "get_saga": (
+        {"saga": "onboarding", "person_id": CARLA},
+        {"saga_id": StartSaga.admit(SYNC).saga_id(INGE)},
+    ),
+    "list_sagas": (
+        {"status": ["Running", "Compensating"], "updated_before": "2036-12-31T00:00:00Z"},
+        {"parked": True, "saga": "cross_domain_sync", "step": "identity"},
+        {"person_id": INGE, "limit": 10},
+    ),
+    "list_rules": ({"policy_id": POLICY, "with_decisions": True}, {"status": ["active", "shadow"]}),
     "list_quarantine": ({"agent": "fold_persons", "limit": 10},),
 }
 """Endpoint to its requests."""

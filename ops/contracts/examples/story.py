@@ -22,7 +22,9 @@ from ops.contracts.examples.persons import (
     FLAGGING,
     FRIDA,
     GRETA,
+    HEDY,
     HOLD,
+    INGE,
     TITLE,
     command,
     component,
@@ -34,6 +36,10 @@ ADAPTER: Final = "adapter:git"
 SWEEP: Final = "job:inactivity-sweep"
 IMPORT: Final = "import:example"
 LONG_AGO: Final = "2024-05-02T08:00:00Z"
+BY_SAGAS: Final = frozenset(
+    {"onboarding.complete", "onboarding.revert_step", "lifecycle.absorb", "privacy.confirm_erasure"}
+)
+"""Commands that a running installation sends on its own."""
 
 
 class Step(NamedTuple):
@@ -45,6 +51,11 @@ class Step(NamedTuple):
     actor: str = USER
     id: str | None = None
     time: str | None = None
+
+    @property
+    def by_saga(self) -> bool:
+        """Whether a running installation sends it on its own."""
+        return self.path in BY_SAGAS
 
     @property
     def type(self) -> str:
@@ -116,12 +127,15 @@ def _onboarding() -> Iterator[tuple[Any, ...]]:
 
     dora = {"given_names": ["Dora"], "family_names": ["Menabrea"]}
     yield "create", DORA, {"name": dora, "source": "hr", "onboarding": True}
-    yield "onboarding.verify_identity", DORA, {**verified, "identity_id": "idp-4712"}
     yield "onboarding.fail", DORA, {"reason": "papers are missing"}
-    yield "onboarding.revert_step", DORA, {"step": "IdentityStep"}, SAGA
     yield "onboarding.start", DORA, {}
     yield "onboarding.fail", DORA, {"reason": "changed her mind"}
     yield "lifecycle.archive", DORA, {"reason": "did not join"}
+
+    yield "create", HEDY, {"name": {"given_names": ["Hedy"]}, "source": "hr", "onboarding": True}
+    yield "onboarding.verify_identity", HEDY, {**verified, "identity_id": "idp-4712"}
+    yield "onboarding.fail", HEDY, {"reason": "went elsewhere"}
+    yield "onboarding.revert_step", HEDY, {"step": "IdentityStep"}, SAGA
 
 
 def _consents() -> Iterator[tuple[Any, ...]]:
@@ -233,3 +247,4 @@ def _ends() -> Iterator[tuple[Any, ...]]:
     yield "create", GRETA, {"name": {"given_names": ["Greta"]}, "source": "archive"}, IMPORT, None, LONG_AGO
     yield "policy.record_inactivity", GRETA, {"threshold": 366}, SWEEP
     yield "policy.record_activity", GRETA, {"kind": "git_commit"}, ADAPTER
+    yield "create", INGE, {"name": {"given_names": ["Inge"]}, "source": "portal"}

@@ -11,8 +11,8 @@ from domain.event_data.policy import PersonInactiveFor
 from domain.events import Event
 from domain.person import Person
 from domain.policies.occasion import Occasion
+from domain.policies.refusal import PolicyInvalid
 from domain.policies.registration import CheckedPolicy, check
-from domain.refusals import Refused
 from tests.domain.specification import NOW, created, person_after, recorded
 
 INACTIVE = {"days": 400, "threshold": 366, "last_activity_at": "2025-01-01T00:00:00Z"}
@@ -57,9 +57,9 @@ def deny(condition: str, **changes: Any) -> dict[str, Any]:
     )
 
 
-def refusal(wrong: dict[str, Any]) -> Refused:
+def refusal(wrong: dict[str, Any]) -> PolicyInvalid:
     """The refusal of a document."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(PolicyInvalid) as caught:
         check(wrong)
     assert caught.value.code == "policy_invalid"
     return caught.value

@@ -1,5 +1,6 @@
 """No rule, whatever somebody writes into it, takes long or much memory: it is refused, or it is stopped."""
 
+import random
 import time
 from contextlib import suppress
 from typing import Any
@@ -122,3 +123,79 @@ def test_the_refusal_says_what_is_too_costly_and_where() -> None:
         compiled("event.days > 1 && event.l.all(x, event.m == event.n)")
     assert (caught.value.rule, caught.value.line, caught.value.column) == ("too_costly", 1, 42)
     assert "loop" in caught.value.explanation
+
+
+LISTS: dict[str, Any] = {
+    "l": NUMBERS,
+    "m": [[number] * 3 for number in range(400)],
+    "d": {f"k{number}": number for number in range(300)},
+    "o": [list(range(490)), 1, 2],
+    "s": TEXT[:7_000],
+    "t": "a" * 20,
+    "n": 3,
+}
+
+
+class RandomExpressions:
+    """Expressions of all kinds, most of them of no use to anybody."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def condition(self, depth: int, bound: tuple[str, ...] = ()) -> str:
+        """Something true or false."""
+        if depth <= 0:
+            return "event.n == 3"
+        kind = self._random.randrange(7)
+        if kind < 2:
+            name, macro = f"v{len(bound)}", self._random.choice(["all", "exists", "exists_one"])
+            return f"{self.list(depth - 1, bound)}.{macro}({name}, {self.condition(depth - 1, (*bound, name))})"
+        if kind == 2:
+            return f"({self.value(depth - 1, bound)} == {self.value(depth - 1, bound)})"
+        if kind == 3:
+            return f"({self.value(depth - 1, bound)} in {self.list(depth - 1, bound)})"
+        if kind == 4:
+            return f"{self.text(depth - 1, bound)}.contains({self.text(depth - 1, bound)})"
+        if kind == 5:
+            return f"{self.text(depth - 1, bound)}.matches('(a|b)*a[ab]{{20}}c')"
+        return f"({self.condition(depth - 1, bound)} && {self.condition(depth - 1, bound)})"
+
+    def list(self, depth: int, bound: tuple[str, ...]) -> str:
+        """A list or a map."""
+        kind = self._random.randrange(5) if depth > 0 else 0
+        name = f"v{len(bound)}"
+        if kind == 1:
+            return f"{self.list(depth - 1, bound)}.map({name}, {self.value(depth - 1, (*bound, name))})"
+        if kind == 2:
+            return f"{self.list(depth - 1, bound)}.filter({name}, {self.condition(depth - 1, (*bound, name))})"
+        if kind == 3:
+            return f"({self.list(depth - 1, bound)} + {self.list(depth - 1, bound)})"
+        return self._random.choice(["event.l", "event.m", "event.d", "event.o", *bound])
+
+    def text(self, depth: int, bound: tuple[str, ...]) -> str:
+        """A text."""
+        if depth > 0 and self._random.random() < 0.5:
+            return f"({self.text(depth - 1, bound)} + {self.text(depth - 1, bound)})"
+        return self._random.choice(["event.s", "event.t", "'ab'", *(f"string({name})" for name in bound)])
+
+    def value(self, depth: int, bound: tuple[str, ...]) -> str:
+        """Anything."""
+        kind = self._random.choice([self.list, self.text, self.condition])
+        return kind(depth, bound)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_is_taken_costs_no_more_than_the_budget(seed: int) -> None:
+    expressions, taken = RandomExpressions(seed), 0
+    values = vocabulary("event", "summary", "facts").values({"event": LISTS})
+    while taken < 80:
+        text = expressions.condition(2 + taken % 4)
+        try:
+            expression = compiled(text)
+        except BadExpression:
+            continue
+        taken += 1
+        started = time.process_time()
+        with suppress(Unclear):
+            expression.evaluate(values)
+        assert time.process_time() - started < WORST_MS / 1000, text

@@ -4,18 +4,24 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import given as forall
 
+from agents.shipped_policies import shipped_documents
 from domain.commands import read_command
 from domain.components.email_address import EmailAddressComponent
 from domain.envelope import MAX_DEPTH
 from domain.event_data.component import ComponentAdded
 from domain.event_data.lifecycle import PersonArchived
+from domain.evolve import apply
 from domain.policies.checked import CheckedPolicy
 from domain.policies.evaluation import Judgement, evaluate, judge, plan
 from domain.policies.occasion import Occasion
 from domain.policies.registration import check
+from domain.policies.rule_events import decided, read_rule_event, write_rule_event
 from domain.process_commands import read_process_command
-from tests.domain.policies.documents import checked, document, happened, inactive, occasion
+from tests.domain.generate_histories import Step, histories
+from tests.domain.policies.documents import checked, document, happened, inactive, occasion, refusal
 from tests.domain.specification import ADA, NOW, admitted, created, uuid
 
 EVENT = "0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60"
@@ -98,7 +104,7 @@ def both(condition: str, **changes: Any) -> CheckedPolicy:
     ("condition", "fault"),
     [
         ("summary.status == 'Active' && summary.redirect_to == 'x' || event.data.days == 400", "missing_key"),
-        ("event.data.days == 500 ? summary.status > 3 : event.data.days == 400", "wrong_type"),
+        ("event.data.days == 500 ? summary.status + 1 > 3 : event.data.days == 400", "wrong_type"),
         ("event.data.days == 500 ? summary.status : event.data.days == 400", "not_bool"),
         ("event.data.days == 500 ? 1 / 0 == 1 : event.data.days == 400", "failed"),
     ],
@@ -214,7 +220,45 @@ def test_an_event_is_seen_as_it_reads_today_with_the_person_right_after_it() -> 
 
 def test_an_error_in_one_policy_leaves_the_others_as_they_are() -> None:
     asked = occasion(inactive())
-    broken = both("event.data.days == 400 ? summary.version > 'x' || true : event.data.days > 100")
+    broken = both("event.data.days == 400 ? summary.version + 'x' > 'y' || true : event.data.days > 100")
     before = judge(checked(), asked, shadow=False)
     evaluate(broken, asked)
     assert judge(checked(), asked, shadow=False) == before
+
+
+def test_a_command_that_would_be_too_large_is_not_sent() -> None:
+    reason = "=" + " + ".join(["facts.name_convention"] * 12)
+    long = document(command={"type": "person.commands.lifecycle.archive", "data": {"reason": reason}})
+    for example in long["examples"]:
+        example["facts"] = {"name_convention": "Western"}
+    asked = occasion(inactive())
+    large: dict[str, Any] = {"event": lambda: asked["event"], "facts": lambda: {"name_convention": "x" * 12_000}}
+    assert judged(check(long), Occasion(asked.cause, asked._kind, large)) == ("indeterminate", "no_command")
+
+
+def test_the_expressions_of_a_command_share_one_budget() -> None:
+    dear = "=event.data.last_activity_at.matches('^(a|b|c|d|e|f|g|h)+(a|b|c|d|e|f)*(a|b|c|d|e|f)*$') ? 'a' : 'b'"
+    command = {
+        "type": "person.commands.component.add",
+        "data": {"component_type": "Tag", "data": {"name": dear}, "custom_fields": {str(n): dear for n in range(9)}},
+    }
+    found = refusal(document(command=command))
+    assert (found.facts["field"], found.facts["rule"]) == ("document.command", "too_costly")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@forall(histories(max_size=12))
+def test_shipped_policies_have_an_answer_to_every_history_and_the_same_one_twice(history: list[Step]) -> None:
+    policies = [check(shipped) for shipped in shipped_documents()]
+    for step in history:
+        person = step.before
+        for event in step.events:
+            person = apply(person, event)
+            asked = Occasion.of_event(event, person)
+            for policy in policies:
+                if policy.trigger == event.type:
+                    found = judge(policy, asked, shadow=False)
+                    assert found == judge(policy, Occasion.of_event(event, person), shadow=False)
+                    if found.verdict not in ("silent", "blocked_depth"):
+                        record = decided(policy, asked, found)
+                        assert read_rule_event(write_rule_event(record)) == record

@@ -34,6 +34,13 @@ def test_every_domain_releases_the_person_in_order() -> None:
     assert all(b'"cause":"Archived","effective_date":"2026-01-05"' in raw for raw in world.sent.values())
 
 
+def test_without_a_date_the_day_of_the_command_is_meant() -> None:
+    world = World()
+    world.create()
+    world.start_saga("archival", {"cause": "Deceased"})
+    assert b'"cause":"Deceased","effective_date":"2026-01-05"' in next(iter(world.sent.values()))
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("behaviour", ["silent", "reject"])
 def test_a_domain_that_does_not_answer_holds_up_no_other(domain: str, behaviour: str) -> None:

@@ -165,6 +165,18 @@ def test_a_confirmation_that_does_not_succeed_parks_the_saga(behaviour: str) -> 
     assert erasure(world).status == "Completed"
 
 
+def test_a_parked_erasure_whose_request_was_cancelled_ends_with_a_retry() -> None:
+    world = requested(grace_hours=1)
+    world.edge = lambda _: "fail"
+    world.settle(timers=True)
+    world.ask("CancelErasure", {"request_id": world.persons[ADA].erasure.request_id})  # type: ignore[union-attr]
+    world.settle()
+    assert erasure(world).is_parked
+    world.retry(erasure(world).saga_id)
+    assert erasure(world).status == "Compensated"
+    assert not world.commands
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_domain_that_does_not_forget_is_asked_again_alone(domain: str) -> None:
     world = requested(grace_hours=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from domain.onboarding import STEPS
 from domain.refusals import Refused
+from domain.sagas.effects import SendCommand
 from domain.sagas.inputs import PersonEventInput
 from domain.status import Status
 from tests.domain.sagas.world import STEP_COMMANDS, World
@@ -289,3 +291,40 @@ def test_old_events_that_arrive_again_change_nothing() -> None:
         assert isinstance(given, PersonEventInput)
         world.hand_over(target, given)
     assert world.only() is before
+
+
+def test_a_command_that_meets_a_pending_erasure_first_is_asked_again_under_a_new_id() -> None:
+    world = onboarding(3)
+    asked = iter(["refuse:erasure_pending", "refuse:erasure_pending", "decide"])
+    world.edge = lambda command: next(asked) if command.endswith(".complete") else "decide"
+    provide(world, "ComponentsStep")
+    world.settle(timers=True)
+    assert world.only().status == "Completed"
+    assert world.order.count("person.commands.onboarding.complete") == 3
+
+
+def test_an_undo_that_meets_a_pending_erasure_first_waits_for_its_end() -> None:
+    world = onboarding(2)
+    world.edge = lambda command: "silent" if command.endswith(".revert_step") else "decide"
+    world.cancel(world.only().saga_id)
+    world.settle()
+    saga_id = world.only().saga_id
+    world.ask("RequestErasure", {"legal_basis": "DataSubjectRequest"})
+    revert = next(raw for raw in world.sent.values() if b"revert_step" in raw)
+    world.commands.append(
+        SendCommand(orjson.loads(revert)["id"], "person.commands.onboarding.revert_step", revert, ADA)
+    )
+    world.edge = lambda _: "decide"
+    world.settle()
+    assert (world.sagas[saga_id].status, world.sagas[saga_id].paused) == ("Compensating", True)
+    world.ask("CancelErasure", {"request_id": world.persons[ADA].erasure.request_id})  # type: ignore[union-attr]
+    world.settle()
+    assert world.sagas[saga_id].status == "Compensated"
+    assert world.undone(saga_id) == ["LocationStep", "IdentityStep"]
+
+
+def test_a_command_that_meets_an_erased_person_ends_the_saga() -> None:
+    world = onboarding(3)
+    world.edge = lambda _: "refuse:person_erased"
+    provide(world, "ComponentsStep")
+    assert (world.only().status, world.only().abandoned) == ("Compensated", True)

@@ -77,6 +77,7 @@ class World:
         self.edge: Callable[[str], str] = lambda _: "decide"
         self.links: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         self.delivered: list[tuple[str, SagaInput]] = []
+        self.fired: set[bytes] = set()
         self.counted = 0
 
     # What people do.
@@ -198,6 +199,7 @@ class World:
         """The clock moves to the next timer, which becomes due."""
         saga_id, timer = min(self.timers.items(), key=lambda one: (one[1].at, one[0]))
         del self.timers[saga_id]
+        self.fired.add(timer.raw)
         self.now = max(self.now, timer.at)
         self.inputs.append((saga_id, timer_input(read_timer(timer.raw), now=timer.at, reacted_at=self.now)))
 
@@ -312,11 +314,13 @@ class World:
         """What is pending is what was sent, byte by byte, and the timer is the one that is set."""
         for effect in pending(saga):
             if isinstance(effect, SetTimer):
-                assert self.timers.get(saga.saga_id) == effect
+                assert self.timers.get(saga.saga_id) == effect or effect.raw in self.fired
             elif not isinstance(effect, CancelTimer):
                 assert self.sent[effect.id] == effect.raw
         if saga.timer is None:
             assert saga.saga_id not in self.timers
+        assert saga.is_ended or saga.paused != (saga.timer is not None), "a saga never waits without a time limit"
+        assert bool(saga.awaiting) or saga.phase in ("idle", "held", "retrying")
 
     def _bring_about(self, effect: Effect) -> None:
         if isinstance(effect, SetTimer):

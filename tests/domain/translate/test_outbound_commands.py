@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from config import streams
 from domain.components.git_profile import GitProfileComponent
 from domain.event_data.component import ComponentAdded
 from domain.ids import derive
@@ -14,6 +15,7 @@ from domain.sagas.catalogue import SAGAS
 from domain.sagas.definition import Send, Undo
 from domain.translate.analysis import analysis_wanted
 from domain.translate.outbound import NEIGHBOURS, OUTBOUND, is_outbound, verbs_of
+from local.neighbours.streams import DOMAINS
 from ops.contracts.examples.foreign import all_asked
 from tests.domain.specification import ADA, admitted, recorded, uuid
 
@@ -30,6 +32,8 @@ def test_the_verbs_are_those_of_the_specification() -> None:
     }
 
     assert {domain: set(verbs_of(domain)) for domain in NEIGHBOURS} == {d: verbs | OF_ALL for d, verbs in own.items()}
+    # Those who carry, translate and stand in for neighbours mean the same five.
+    assert streams.NEIGHBOURS == NEIGHBOURS == DOMAINS
     assert is_outbound("git", "forget_person")
     assert not is_outbound("git", "link_person")
     assert not verbs_of("weather")

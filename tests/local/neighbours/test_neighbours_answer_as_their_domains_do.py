@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from domain.foreign import read_foreign_event
+from domain.translate.catalogue import ForPersons, translated
 from domain.translate.outbound import OUTBOUND
+from domain.translate.rule import KnownPerson
+from domain.translate.signals import Signal
 from local.neighbours.answers import answer
 from local.neighbours.catalogue import NEIGHBOURS
 from local.neighbours.links import Links
@@ -143,3 +149,33 @@ def test_every_answer_says_whose_saga_asked_and_carries_its_correlation(command:
                 assert (event.data["person_id"], event.data["saga_id"]) == (ADA, SAGA)
                 assert event.subject == f"{domain}.events.{event.type}.{ADA}"
                 assert f'"correlationid":"{SAGA}"'.encode() in event.raw
+
+
+WHAT = {
+    "identity_id": "i-1",
+    "organization_id": "o-1",
+    "role": "Engineer",
+    "location_id": "l-1",
+    "usage": "Work",
+    "component_id": "0190c8a2-7b1e-7c3d-9a4f-00000000000c",
+    "provider": "GitHub",
+    "username": "ada",
+}
+
+
+def test_every_answer_is_understood_by_the_person_domain(command: Make) -> None:
+    for domain, neighbour in NEIGHBOURS.items():
+        state = Domain(domain)
+        for number, verb in enumerate(neighbour.verbs):
+            for refuse in (False, True):
+                asked = command(2 * number + refuse, f"{domain}.{verb}", from_person_id=ADA, to_person_id=CARLA, **WHAT)
+                state.take(asked, refuse=refuse)
+        for said in state.stored:
+            event = read_foreign_event(said.raw, subject=said.subject, stored_at=datetime.now(UTC))
+            fate = translated(event)
+            assert isinstance(fate, ForPersons | Signal), (event.type, fate)
+            assert (event.correlationid, event.depth) == (SAGA, 1)
+            if isinstance(fate, ForPersons):
+                assert fate.person_id == ADA
+                known = KnownPerson(git_profiles={fate.link.foreign_id: WHAT["component_id"]} if fate.link else {})
+                assert fate.wishes(known), event.type

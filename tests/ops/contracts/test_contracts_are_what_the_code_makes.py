@@ -18,6 +18,12 @@ from domain.components.catalogue import COMPONENT_TYPES
 from domain.event_catalogue import EVENTS
 from domain.event_data.policy import SkillsAnalyzed
 from domain.events import read_event, write_event
+from domain.policies.registration import check
+from domain.policies.rule_event_data import RULE_EVENTS
+from domain.policies.rule_events import read_rule_event, rule_event_subject, write_rule_event
+from domain.process_commands import PROCESS_COMMANDS, read_process_command
+from domain.sagas.event_data import SAGA_EVENTS
+from domain.sagas.saga_events import read_saga_event, saga_event_subject, write_saga_event
 from domain.subjects import EventSubject
 from domain.views.component_views import render_views
 from domain.views.network import render_network
@@ -30,9 +36,18 @@ from ops.cli import main
 from ops.contracts import folder, paths
 from ops.contracts.asyncapi import asyncapi
 from ops.contracts.examples.components import COMPONENTS
+from ops.contracts.examples.processes import (
+    DOCUMENT,
+    POLICY,
+    RULE_EVENT_DATA,
+    SAGA_EVENT_DATA,
+    process_story,
+    rule_event,
+    saga_event,
+)
 from ops.contracts.examples.queries import REQUESTS
 from ops.contracts.examples.story import story
-from ops.contracts.examples.told import told
+from ops.contracts.examples.told import BEGIN, told
 from ops.contracts.json_schema import Schema
 from ops.contracts.rows import ROWS
 from queries.endpoints import ENDPOINTS
@@ -40,7 +55,7 @@ from tests.ops.contracts.conftest import Check
 
 CONTRACTS = Path(__file__).parents[3] / "contracts"
 OFFICIAL = Path(__file__).parent / "official" / "asyncapi-3.0.0.json"
-KEPT_FOR_THE_APPLICATION = {"outcomes", "persons", "quarantine"}
+KEPT_FOR_THE_APPLICATION = {"outcomes", "persons", "policies", "quarantine", "sagas"}
 
 
 def test_the_committed_contracts_are_what_the_code_makes() -> None:
@@ -145,7 +160,10 @@ def test_every_example_of_the_document_satisfies_its_schema(faults: Check) -> No
 
 def test_every_command_event_component_type_and_query_occurs_in_the_examples(faults: Check) -> None:
     assert {step.type for step in story()} == set(COMMANDS)
+    assert {step.type for step in process_story()} == set(PROCESS_COMMANDS)
     assert {event.type for event in told().log} == set(EVENTS)
+    assert {f"person.saga.{name}" for name in SAGA_EVENT_DATA} == set(SAGA_EVENTS)
+    assert set(RULE_EVENT_DATA) == set(RULE_EVENTS)
     assert set(COMPONENTS) == set(COMPONENT_TYPES)
     assert set(REQUESTS) == set(ENDPOINTS)
 
@@ -156,6 +174,25 @@ def test_every_event_of_the_examples_satisfies_its_schema_and_is_read_and_writte
         assert faults(paths.event(event.spec), orjson.loads(raw)) == []
         subject = str(EventSubject(event.spec.context, event.spec.name, event.person_id, 3))
         assert write_event(read_event(raw, subject=subject)) == raw
+
+
+def test_every_event_of_a_saga_or_a_rule_in_the_examples_is_read_and_written_as_it_is() -> None:
+    for name in SAGA_EVENT_DATA:
+        raw = orjson.dumps(saga_event(name), option=orjson.OPT_SORT_KEYS)
+        event = read_saga_event(raw)
+        again = read_saga_event(write_saga_event(event), subject=saga_event_subject(event))
+        assert again == event
+        assert orjson.loads(raw)["data"].items() <= orjson.loads(write_saga_event(event))["data"].items()
+    for name in RULE_EVENTS:
+        rule = read_rule_event(orjson.dumps(rule_event(name)), subject=rule_event_subject(name, POLICY))
+        assert read_rule_event(write_rule_event(rule)) == rule
+
+
+def test_every_process_command_of_the_examples_is_read() -> None:
+    for step in process_story():
+        command = read_process_command(orjson.dumps(step.message()), subject=step.type, stored_at=BEGIN)
+        assert command.target == step.target or command.name == "StartSaga"
+    assert check(DOCUMENT).document.policy_id == POLICY
 
 
 def test_every_row_of_the_examples_satisfies_its_schema(faults: Check) -> None:

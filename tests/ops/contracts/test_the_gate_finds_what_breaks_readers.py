@@ -11,8 +11,9 @@ import pytest
 
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
+from domain.process_commands import RULE_COMMANDS
 from ops.contracts import paths
-from ops.contracts.compatibility import breaches
+from ops.contracts.compatibility import ASKED_FOR, breaches
 from ops.contracts.documents import documents
 from ops.contracts.folder import has_upcaster
 from ops.contracts.json_schema import Schema
@@ -27,6 +28,8 @@ ROW = paths.row("skills")
 SUMMARY = paths.row("summary")
 REPLY = paths.reply("find_path")
 RECORD = paths.command(COMMANDS["person.commands.identity.record_attribute"])
+RETIRE = paths.command(RULE_COMMANDS["person.commands.rules.retire"])
+FAILED = paths.saga_event("person.saga.step_failed")
 
 Change = Callable[[dict[str, Schema]], Any]
 
@@ -94,6 +97,14 @@ BREAKING: dict[str, tuple[Change, tuple[str, str, str]]] = {
     "an event under another subject": (
         lambda of: of[CREATED].update({"x-subject": "person.events.lifecycle.born"}),
         (CREATED, "x-subject", "a subject never changes"),
+    ),
+    "a field of a saga event that is gone": (
+        lambda of: data(of, FAILED)["properties"].pop("cause"),
+        (FAILED, "data.cause", "was removed or renamed"),
+    ),
+    "a field that a command on a policy needs from now on": (
+        lambda of: data(of, RETIRE)["required"].append("reason"),
+        (RETIRE, "data.reason", "is newly required"),
     ),
     "a version that rose without a way up": (
         lambda of: of[CREATED].update({"x-dataversion": 4}),
@@ -167,6 +178,9 @@ HARMLESS: dict[str, Change] = {
     "a longer text in a command": lambda of: field(of, SUSPEND, "reason").update(maxLength=9000),
     "a further column": lambda of: of[ROW]["properties"].update(rank={"type": "integer"}),
     "other words": lambda of: of[CREATED].update(description="Somebody is there."),
+    "a form of a row that is shown to those only who ask for it": lambda of: of[SUMMARY]["anyOf"].append(
+        {"type": "string", ASKED_FOR: "text"}
+    ),
     "a further command": lambda of: of.update({"commands/rest.json": of[SUSPEND]}),
 }
 
