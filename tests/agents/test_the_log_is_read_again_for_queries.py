@@ -186,7 +186,7 @@ async def test_nothing_of_a_table_is_held_open_while_the_messages_of_a_correlati
     told = await correlation.MESSAGES.of(moving, P, query)
 
     assert len(opened_again) == 1
-    assert [message[2] for message in told] == ["command", "person.created"]
+    assert [message[2] for message in told["messages"]] == ["command", "person.created"]
 
 
 async def test_a_long_timeline_does_not_hold_up_the_worker(

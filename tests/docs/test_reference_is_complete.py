@@ -263,7 +263,12 @@ def test_every_cause_and_consumer_of_dead_letters_is_documented_and_no_other() -
         name = re.search(r'^(?:    name|NAME) = "(\w+)"', source, re.MULTILINE)
         consumers |= (
             {name[1]}
-            if name and (writing or {"ward", "CommandIntake"} & called.keys() or any(f"({base})" in source for base in LETTER_WRITERS))
+            if name
+            and (
+                writing
+                or {"ward", "CommandIntake"} & called.keys()
+                or any(f"({base})" in source for base in LETTER_WRITERS)
+            )
             else set()
         )
 
