@@ -7,23 +7,17 @@ once a second, so that after a crash the effects of a second may be caused again
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import suppress
 from typing import NamedTuple
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
+from agents.periodic_writing import PeriodicWriting
 from agents.reading import decoded
 from bridge import read
 from bridge.append import EntityAppend, EventMessage, append_each
-from bridge.errors import AppendRefusedError, BridgeError
+from bridge.errors import AppendRefusedError
 from config.streams import POSITIONS
 from lanes.agent import Batch, LaneAgent
-
-logger = logging.getLogger(__name__)
-
-WRITE_INTERVAL_S = 1.0
 
 
 def position_subject(partition: int, of: str = "events") -> str:
@@ -38,8 +32,10 @@ class StoredPosition(NamedTuple):
     sequence: int
 
 
-class LivePositions:
+class LivePositions(PeriodicWriting):
     """The live positions of a worker's partitions. A position is a stream sequence of the stream of `of`, `events` or `sagas`."""
+
+    what = "live positions"
 
     def __init__(self, nc: Client, of: str = "events") -> None:
         self._nc = nc
@@ -48,7 +44,6 @@ class LivePositions:
         self._reached: dict[int, int] = {}
         self._written: dict[int, StoredPosition] = {}
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
 
     async def floor(self, partition: int) -> int:
         """The position when this worker took the partition over: effects come of events above it only; 0 before the first event.
@@ -74,19 +69,6 @@ class LivePositions:
         """Read the position again when it is asked for next: another worker may have moved it."""
         self._floors.pop(partition, None)
 
-    def start(self) -> None:
-        """Begin to write what was reached, once a second."""
-        self._task = asyncio.get_running_loop().create_task(self._write_periodically(), name="live positions")
-
-    async def stop(self) -> None:
-        """Write what was reached and end. What cannot be written now is caused again by the next owner, under the same ids."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
-        with suppress(BridgeError, NatsError, TimeoutError):
-            await self.write()
-
     async def write(self) -> None:
         """Write what was reached and is not written yet; a position never moves back, whoever writes it."""
         async with self._writing:
@@ -94,14 +76,6 @@ class LivePositions:
                 known = self._written.get(partition)
                 if known is None or reached > known.position:
                     self._written[partition] = await self._store(partition, reached, known)
-
-    async def _write_periodically(self) -> None:
-        while True:
-            await asyncio.sleep(WRITE_INTERVAL_S)
-            try:
-                await self.write()
-            except (BridgeError, NatsError, TimeoutError) as error:
-                logger.warning("the live positions could not be written: %s", error or type(error).__name__)
 
     async def _store(self, partition: int, reached: int, known: StoredPosition | None) -> StoredPosition:
         """Store a position unless a higher one is stored; returns the stored one."""

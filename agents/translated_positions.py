@@ -6,23 +6,17 @@ second are translated again, into the same commands."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import suppress
 from typing import NamedTuple
 
 import orjson
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
-from agents.live_position import WRITE_INTERVAL_S, position_subject
+from agents.live_position import position_subject
+from agents.periodic_writing import PeriodicWriting
 from agents.publishing import publish
 from bridge import headers, read
-from bridge.errors import BridgeError
 from config.streams import POSITIONS
 from lanes.record import Record
-
-logger = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -47,15 +41,16 @@ def place_of(record: Record) -> Place | None:
         return None
 
 
-class TranslatedPositions:
+class TranslatedPositions(PeriodicWriting):
     """The positions of a worker's partitions, for each neighbour."""
+
+    what = "translated positions"
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
         self._floors: dict[tuple[str, int], Place] = {}
         self._reached: dict[tuple[str, int], Place] = {}
         self._written: dict[tuple[str, int], Place] = {}
-        self._task: asyncio.Task[None] | None = None
 
     async def floor(self, domain: str, partition: int) -> Place:
         """The position when this worker took the partition over: all up to it is done.
@@ -77,19 +72,6 @@ class TranslatedPositions:
         """Read the position again when it is asked for next: another worker may have moved it."""
         self._floors.pop((domain, partition), None)
 
-    def start(self) -> None:
-        """Begin to write what was reached, once a second."""
-        self._task = asyncio.get_running_loop().create_task(self._write_periodically(), name="translated positions")
-
-    async def stop(self) -> None:
-        """Write what was reached and end; what cannot be written now is translated again, into the same commands."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
-        with suppress(BridgeError, NatsError, TimeoutError):
-            await self.write()
-
     async def write(self) -> None:
         """Write what was reached and is not written yet."""
         for key, place in list(self._reached.items()):
@@ -97,14 +79,6 @@ class TranslatedPositions:
                 domain, partition = key
                 await publish(self._nc, position_subject(partition, domain), orjson.dumps(place._asdict()), {})
                 self._written[key] = place
-
-    async def _write_periodically(self) -> None:
-        while True:
-            await asyncio.sleep(WRITE_INTERVAL_S)
-            try:
-                await self.write()
-            except (BridgeError, NatsError, TimeoutError) as error:
-                logger.warning("the translated positions could not be written: %s", error or type(error).__name__)
 
     async def _stored(self, domain: str, partition: int) -> Place:
         message = await read.last_message(self._nc, POSITIONS, position_subject(partition, domain))
