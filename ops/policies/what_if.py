@@ -105,6 +105,7 @@ async def what_if(nc: Client, policy: CheckedPolicy, since: datetime, person_id:
         await _person_by_person(nc, policy, wanted, replay)
     replay.persons = len(wanted)
     replay.commands.sort(key=lambda would: would.stream_sequence)
+    replay.unreadable.sort()
     return replay
 
 

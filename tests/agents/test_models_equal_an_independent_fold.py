@@ -106,7 +106,8 @@ async def test_two_workers_show_every_model_as_an_independent_fold_has_it(
     for end in (*ENDS, *ENDS):
         person_id = str(uuid.uuid4())
         target = next(iter(everybody), person_id)
-        await _append(nc, person_id, created(onboarding=end == "onboarding"), *_life(end, target))
+        life = (created(onboarding=end == "onboarding"), *_life(end, target))
+        await _append(nc, person_id, *life, actor="user:u-1")
         everybody.setdefault(person_id, end)
     # The sagas of the merged ones let the first person take over what they had.
     await _absorbed(nc, next(iter(everybody)), times=2)
@@ -187,15 +188,15 @@ def _life(end: str, target: str) -> tuple[EventData, ...]:
     return (run, OnboardingFailed(onboarding_id=run.onboarding_id, at_step="IdentityStep", reason="late"))
 
 
-async def _append(nc: Client, person_id: str, *data: EventData) -> None:
-    """Append events behind those of a person, nine hours apart."""
+async def _append(nc: Client, person_id: str, *data: EventData, actor: str = "import:tests") -> None:
+    """Append events behind those of a person, nine hours apart. Those of an import start no saga, wherever workers run beside a test."""
     known = [event async for event in EventLog(nc).events(person_id)]
-    events = [_event(person_id, len(known) + number, one) for number, one in enumerate(data, 1)]
+    events = [_event(person_id, len(known) + number, one, actor) for number, one in enumerate(data, 1)]
     messages = [EventMessage(event_subject(event), write_event(event), event.id) for event in events]
     await append(nc, [EntityAppend(person_filter(person_id), known[-1][1] if known else 0, messages)])
 
 
-def _event(person_id: str, sequence: int, data: EventData) -> Event:
+def _event(person_id: str, sequence: int, data: EventData, actor: str) -> Event:
     spec, cause = SPEC_OF[type(data)], str(uuid.uuid4())
     return Event.model_validate(
         {
@@ -208,7 +209,7 @@ def _event(person_id: str, sequence: int, data: EventData) -> Event:
             "correlationid": cause,
             "causationid": cause,
             "causationdepth": 0,
-            "actor": "user:u-1",
+            "actor": actor,
             "data": data,
         }
     )

@@ -16,7 +16,8 @@ from domain.process_commands import read_process_command
 from domain.refusals import Refused
 from lanes.record import Record
 
-SAGA, PERSON, OTHER = (str(uuid.uuid4()) for _ in range(3))
+# Fixed, for they are part of the names of tests: test processes that run side by side must collect the same ones.
+SAGA, PERSON, OTHER = (str(uuid.uuid5(uuid.NAMESPACE_OID, name)) for name in ("saga", "person", "other"))
 COMMAND: dict[str, Any] = {
     "id": str(uuid.uuid4()),
     "type": "person.commands.lifecycle.absorb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from bridge.jetstream import JetStreamError, api
 from bridge.streams import ensure_consumer, ensure_stream
 from config import streams
 from config.settings import Settings
+from domain.translate.outbound import NEIGHBOURS
 from ops.installation import routes_of
 
 
@@ -107,7 +109,7 @@ async def test_what_the_application_declares_can_be_declared_again(nc: Client, p
                 if declaration["name"] == f"{unique}_{stream}":
                     renamed = {**consumer}
                     if "filter_subject" in consumer:
-                        renamed["filter_subject"] = consumer["filter_subject"].replace("person.", f"{unique}.")
+                        renamed["filter_subject"] = f"{unique}.{consumer['filter_subject']}"
                     await ensure_consumer(nc, declaration["name"], renamed)
                     await ensure_consumer(nc, declaration["name"], renamed)
         finally:
@@ -116,12 +118,13 @@ async def test_what_the_application_declares_can_be_declared_again(nc: Client, p
 
 def _renamed(partitions: int, unique: str) -> list[dict[str, Any]]:
     """The application's streams under other names and subjects."""
+    families = "|".join(["person", *NEIGHBOURS])
 
     def moved(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: moved(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [moved(inner) for inner in value]
-        return value.replace("person.", f"{unique}.") if isinstance(value, str) else value
+        return re.sub(rf"^({families})\.", rf"{unique}.\1.", value) if isinstance(value, str) else value
 
     return [{**moved(one), "name": f"{unique}_{one['name']}"} for one in streams.streams(partitions, 1)]

@@ -55,7 +55,7 @@ def person(team: object, servers: Endpoints) -> Person:
 @pytest.fixture
 def parked(person: Person, servers: Endpoints) -> tuple[str, int]:
     """A person with a poison event of a type that nobody knows, and its stream sequence."""
-    created = person("send", "create", "--name", "Parked Person", "--json").json["data"]
+    created = person("send", "create", "--name", "Quokka Person", "--json").json["data"]
     person_id: str = created["person_id"]
     poison = {"specversion": "1.0", "type": "person.teleported", "subject": person_id, "sequence": 2}
     sequence = asyncio.run(_append(servers.nats_url, person_id, poison))
@@ -138,7 +138,7 @@ def test_metrics_count_parked_persons_and_dead_letters(
     assert _sum(text, 'person_dead_letters_stored_total{cause="unknown_type",consumer="fold_persons"}') >= 1
     assert _sum(text, 'person_lane_records_total{[^}]*topic="person.events"}') >= 2
     assert _sum(text, "person_owned_partitions") == 8
-    assert "Parked" not in text
+    assert "Quokka" not in text
 
 
 def metrics(worker: Worker) -> str:
