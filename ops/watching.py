@@ -128,7 +128,8 @@ class Watch:
         sequence: int = body["sequence"]
         known = self._seen.get(body["person_id"], -1)
         self._seen[body["person_id"]] = max(known, sequence)
-        return op == "snapshot" or sequence > known
+        # A snapshot that is begun anew, since its worker died, repeats rows too.
+        return sequence > known
 
     def _stand_at(self, positions: Sequence[Mapping[str, int]]) -> None:
         for one in positions:

@@ -77,9 +77,12 @@ async def test_a_merged_person_is_answered_for_by_whom_it_was_merged_into(client
     timeline = await client.query("get_timeline", {"person_id": one, "order": "asc", **seen})
     assert timeline["redirected_from"] == one
     assert {entry["person_id"] for entry in timeline["data"]} == {one, two, three}
-    assert timeline["data"] == sorted(
-        timeline["data"], key=lambda entry: (entry["at"], entry["person_id"], entry["sequence"])
-    )
+    for person_id in (one, two, three):
+        sequences = [entry["sequence"] for entry in timeline["data"] if entry["person_id"] == person_id]
+        assert sequences == sorted(sequences)
+    # What a saga does bears the time of its cause, and may stand behind what is younger.
+    timely = [entry for entry in timeline["data"] if entry["actor"] != "saga:merge"]
+    assert timely == sorted(timely, key=lambda entry: (entry["at"], entry["person_id"], entry["sequence"]))
     only = await client.query("get_timeline", {"person_id": three, "include_absorbed": False, **seen})
     assert {entry["person_id"] for entry in only["data"]} == {three}
 
