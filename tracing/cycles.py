@@ -1,0 +1,205 @@
+"""Spans of lane cycles: one of the cycle with its agents, and one of each message that the cycle handled.
+
+Guarantee: agents and lanes are the same whether traces are on or off; a lane whose agents are not wrapped does nothing here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from opentelemetry.trace import SpanKind
+
+from bridge import headers
+from lanes.agent import Batch, LaneAgent
+from lanes.failure import stack_of
+from lanes.record import Record
+from tracing.carrying import span_of
+from tracing.message import PROCESS, TracedMessage, read_message, span_id_of, trace_id_of
+from tracing.recorder import Moment, SpanRecorder
+from tracing.sending import described
+from tracing.worker import Describe
+
+logger = logging.getLogger(__name__)
+
+MAX_LINKS: Final = 100
+"""Messages that the span of a cycle links; the others link it themselves."""
+REMEMBERED: Final = 5000
+"""Messages of a topic that are known to be handled already."""
+SHORTEST_STEP_NS = 50_000
+"""What an agent does in less time has no span: most agents have nothing to do in most cycles."""
+ANNOUNCING: Final = "announce"
+
+
+class TracedLane(NamedTuple):
+    """What spans say of a lane: its topic, its consumer group, and whether its messages come from other systems."""
+
+    topic: str
+    group: str
+    is_foreign: bool
+
+
+def traced_agents(
+    recorder: SpanRecorder, lane: TracedLane, agents: Sequence[LaneAgent], describe: Describe
+) -> list[LaneAgent]:
+    """The same agents, in the same order; the last one writes the spans of each cycle that is durable and announced."""
+    spans = _CycleSpans(recorder, lane, describe)
+    return [_TracedAgent(agent, spans if agent is agents[-1] else None) for agent in agents]
+
+
+class _Step(NamedTuple):
+    name: str
+    began_ns: int
+    ended_ns: int
+
+
+@dataclass
+class _Cycle:
+    """When a cycle began, when its rows were durable, and what each agent took."""
+
+    began_ns: int
+    durable_ns: int = 0
+    steps: list[_Step] = field(default_factory=list)
+
+
+Place = tuple[int, bytes, bytes]
+"""Partition, stream and stream sequence of a record."""
+_Handled = tuple[Record, TracedMessage]
+
+
+class _TracedAgent(LaneAgent):
+    def __init__(self, agent: LaneAgent, spans: _CycleSpans | None) -> None:
+        self.name = agent.name
+        self.tables = agent.tables
+        self._agent = agent
+        self._spans = spans
+
+    async def process(self, batch: Batch) -> None:
+        began = time.time_ns()
+        cycle = _cycle_of(batch)
+        await self._agent.process(batch)
+        cycle.steps.append(_Step(self.name, began, time.time_ns()))
+
+    async def committed(self, batch: Batch) -> None:
+        began = time.time_ns()
+        cycle = _cycle_of(batch)
+        cycle.durable_ns = cycle.durable_ns or began
+        await self._agent.committed(batch)
+        cycle.steps.append(_Step(f"{ANNOUNCING} {self.name}", began, time.time_ns()))
+        if self._spans is not None:
+            self._spans.write(batch, cycle)
+
+    def forget(self, partition: int) -> None:
+        self._agent.forget(partition)
+
+
+class _CycleSpans:
+    """Writes the spans of the cycles of one topic."""
+
+    def __init__(self, recorder: SpanRecorder, lane: TracedLane, describe: Describe) -> None:
+        self._recorder = recorder
+        self._lane = lane
+        self._describe = describe
+        self._recent: OrderedDict[Place, None] = OrderedDict()
+
+    def write(self, batch: Batch, cycle: _Cycle) -> None:
+        """Spans are no reason to hold a lane up or to have it tell something twice: an error here ends with them."""
+        try:
+            found = self._recorder.sampled((record, read_message(record.value)) for record in batch.records)
+            handled = [(record, message) for record, message in found if self._is_new(batch.partition, record)]
+            if handled:
+                self._write(batch, cycle, handled)
+        except Exception as error:
+            logger.error("a cycle of %s has no spans: %s", self._lane.topic, stack_of(error))
+
+    def _write(self, batch: Batch, cycle: _Cycle, handled: Sequence[_Handled]) -> None:
+        ended = time.time_ns()
+        known: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": self._lane.topic,
+            "messaging.destination.partition.id": str(batch.partition),
+            "messaging.consumer.group.name": self._lane.group,
+        }
+        cycle_trace, cycle_span = self._write_cycle(batch, cycle, handled, known, ended)
+        more = self._describe(batch, frozenset(message.id for _, message in handled))
+        for record, message in handled:
+            attributes = {**known, **described(message), **more.get(message.id, {})}
+            if record.offset >= 0:
+                attributes["messaging.kafka.offset"] = record.offset
+            if (sequence := record.headers.get(headers.SEQUENCE, b"")).isdigit():
+                attributes["person.stream.sequence"] = int(sequence)
+            self._recorder.write(
+                f"process {self._lane.topic}",
+                SpanKind.CONSUMER,
+                message.trace_id,
+                span_id_of(message.id, PROCESS),
+                span_of(message, is_foreign=self._lane.is_foreign),
+                began_ns=cycle.began_ns,
+                ended_ns=ended,
+                attributes=attributes,
+                links=[(cycle_trace, cycle_span)],
+                moments=[Moment("durable", cycle.durable_ns)],
+            )
+
+    def _is_new(self, partition: int, record: Record) -> bool:
+        """A lane may get a record twice, at once when it was written and by the fetch; the second handling is short and does nothing."""
+        place = partition, record.headers.get(headers.STREAM, b""), record.headers.get(headers.SEQUENCE, b"")
+        if not place[2]:
+            return True
+        if place in self._recent:
+            return False
+        self._recent[place] = None
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return True
+
+    def _write_cycle(
+        self,
+        batch: Batch,
+        cycle: _Cycle,
+        handled: Sequence[_Handled],
+        known: Mapping[str, str | int],
+        ended: int,
+    ) -> tuple[int, int]:
+        """The span of the cycle, in a trace of its own: it belongs to many."""
+        # A cycle that comes again is another one.
+        name = f"{self._lane.topic}/{batch.partition}/{handled[0][1].id}/{cycle.began_ns}"
+        trace_id, span_id = trace_id_of(name), span_id_of(name, "cycle")
+        self._recorder.write(
+            f"process batch {self._lane.topic}",
+            SpanKind.CONSUMER,
+            trace_id,
+            span_id,
+            None,
+            began_ns=cycle.began_ns,
+            ended_ns=ended,
+            attributes={**known, "messaging.batch.message_count": len(batch.records)},
+            links=[
+                (message.trace_id, span_of(message, is_foreign=self._lane.is_foreign))
+                for _, message in handled[:MAX_LINKS]
+            ],
+            moments=[Moment("durable", cycle.durable_ns)],
+        )
+        for step in cycle.steps:
+            if step.ended_ns - step.began_ns < SHORTEST_STEP_NS:
+                continue
+            self._recorder.write(
+                step.name,
+                SpanKind.INTERNAL,
+                trace_id,
+                span_id_of(name, step.name),
+                span_id,
+                began_ns=step.began_ns,
+                ended_ns=step.ended_ns,
+                attributes={},
+            )
+        return trace_id, span_id
+
+
+def _cycle_of(batch: Batch) -> _Cycle:
+    return batch.once("traced cycle", lambda: _Cycle(time.time_ns()))
