@@ -4,7 +4,8 @@ A part of the worker adds a source: a function that yields metric families from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,20 +18,6 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 Source = Callable[[], Iterable[Metric]]
 """Yields metric families; each has its name and help text also while it has no sample."""
-
-
-class CountingLane(Protocol):
-    """What a lane counts."""
-
-    topic: str
-    partition: int
-    cycles: int
-    records_done: int
-    busy_seconds: float
-
-    @property
-    def backlog(self) -> int:
-        """Records accepted and not yet taken by a cycle."""
 
 
 class FollowingIndex(Protocol):
@@ -69,31 +56,14 @@ class _Asked(Collector):
         return self._source()
 
 
-def of_lanes(lanes: Callable[[], Sequence[CountingLane]]) -> Source:
-    """What the running lanes have done; a lane that starts anew counts from 0."""
-
-    def source() -> Iterator[Metric]:
-        labels = ("topic", "partition")
-        cycles = CounterMetricFamily("person_lane_cycles", "Cycles that a lane has committed.", labels=labels)
-        records = CounterMetricFamily("person_lane_records", "Records that a lane has committed.", labels=labels)
-        busy = CounterMetricFamily("person_lane_busy_seconds", "Time that a lane has spent in cycles.", labels=labels)
-        backlog = GaugeMetricFamily("person_lane_backlog_records", "Records that wait in a lane.", labels=labels)
-        for lane in lanes():
-            values = (lane.topic, str(lane.partition))
-            cycles.add_metric(values, lane.cycles)
-            records.add_metric(values, lane.records_done)
-            busy.add_metric(values, lane.busy_seconds)
-            backlog.add_metric(values, lane.backlog)
-        yield from (cycles, records, busy, backlog)
-
-    return source
-
-
 def of_tables(tables: WorkerTables) -> Source:
     """How far events are applied, and who is parked."""
 
     def source() -> Iterator[Metric]:
         owned = tables.owned()
+        yield GaugeMetricFamily(
+            "person_partitions", "Partitions of the installation, as the worker is set.", value=tables.partitions
+        )
         partitions = GaugeMetricFamily("person_owned_partitions", "Partitions that the worker owns.", value=len(owned))
         applied = GaugeMetricFamily(
             "person_applied_stream_sequence", "Stream sequence that a partition has applied.", labels=("partition",)
@@ -105,7 +75,15 @@ def of_tables(tables: WorkerTables) -> Source:
         )
         for agent, persons in sorted(tables.quarantine.parked_persons(owned).items()):
             parked.add_metric((agent,), persons)
-        yield from (partitions, applied, parked)
+        oldest = GaugeMetricFamily(
+            "person_quarantine_oldest_seconds",
+            "How long the person waits that was parked first of all that wait.",
+            labels=("agent",),
+        )
+        now = time.time()
+        for agent, since in sorted(tables.quarantine.oldest_since(owned).items()):
+            oldest.add_metric((agent,), max(0.0, now - since))
+        yield from (partitions, applied, parked, oldest)
 
     return source
 
@@ -152,30 +130,6 @@ def of_dead_letters(stored: Mapping[tuple[str, str], int]) -> Source:
         for labels, count in sorted(stored.items()):
             letters.add_metric(labels, count)
         yield letters
-
-    return source
-
-
-def of_routes(report: Callable[[], Sequence[Mapping[str, Any]]]) -> Source:
-    """What the routes of the bridge have carried on this worker."""
-
-    def source() -> Iterator[Metric]:
-        labels = ("route",)
-        carried = CounterMetricFamily("person_route_carried", "Messages that a route has carried.", labels=labels)
-        rejected = CounterMetricFamily(
-            "person_route_rejected", "Messages that a route has put into the dead letters.", labels=labels
-        )
-        looped = CounterMetricFamily("person_route_looped", "Messages that the loop guard has dropped.", labels=labels)
-        failing = GaugeMetricFamily(
-            "person_route_failing", "1 while the last try of a route has failed.", labels=labels
-        )
-        for route in report():
-            values = (str(route["name"]),)
-            carried.add_metric(values, route["carried"])
-            rejected.add_metric(values, route["rejected"])
-            looped.add_metric(values, route["looped"])
-            failing.add_metric(values, route["last_error"] is not None)
-        yield from (carried, rejected, looped, failing)
 
     return source
 
