@@ -86,14 +86,10 @@ class Redriver:
         Raises NotParkedError when the person is not parked for the agent at this event, NotDoneError when the lane stopped.
         """
         async with self._one_at_a_time:
-            parked = self._parked(partition, agent, person_id)
-            arrivals = await self._waiting(person_id, parked)
-            if not arrivals or arrivals[0].stream_sequence != stream_sequence:
-                first = arrivals[0].stream_sequence if arrivals else parked.first
-                raise NotParkedError(f"the person is parked at stream sequence {first}, not at {stream_sequence}")
+            parked, arrivals = await self._parked_at(partition, agent, person_id, stream_sequence)
             now_ms = int(time.time() * 1000)
             poison = arrivals[0]
-            discarding = Discarded(stream_sequence, _claimed_version(poison), by, now_ms)
+            discarding = Discarded(stream_sequence, claimed_version(poison), by, now_ms)
             record = {"agent": agent, "person_id": person_id, "at_ms": now_ms, "by": by, "why": why}
             await self._letters.store(
                 DeadLetter(
@@ -109,6 +105,24 @@ class Redriver:
             await self._bring(partition, agent, person_id, parked, arrivals[:1], discarding)
             self._on_discarded(partition)
             return await self._all(partition, agent, person_id)
+
+    async def replace(
+        self, partition: int, agent: str, person_id: str, stream_sequence: int, *, by: str, instead: str
+    ) -> Redriven:
+        """Let the agent take an edited copy in the place of exactly the poison event, for ever, and redrive what waits behind it.
+
+        A copy that fails leaves the person parked; the next one takes its place. Raises like `discard`.
+        """
+        async with self._one_at_a_time:
+            parked, arrivals = await self._parked_at(partition, agent, person_id, stream_sequence)
+            now_ms = int(time.time() * 1000)
+            discarding = Discarded(stream_sequence, claimed_version(arrivals[0]), by, now_ms, instead)
+            done = await self._bring(partition, agent, person_id, parked, arrivals[:1], discarding)
+            self._on_discarded(partition)
+            if not done:
+                return Redriven(0, self._table.read(partition, agent, person_id).parked)
+            behind = await self._all(partition, agent, person_id)
+            return Redriven(done + behind.events, behind.parked)
 
     async def _all(self, partition: int, agent: str, person_id: str) -> Redriven:
         events = 0
@@ -131,7 +145,9 @@ class Redriver:
     ) -> int:
         """Two cycles: the events come again; then, if all of them were taken, they wait no longer. Returns how many were taken."""
         sequences = [one.stream_sequence for one in arrivals]
-        redrive = Redrive(agent, person_id, parked.first, sequences, discarding=discarding)
+        redrive = Redrive(
+            agent, person_id, parked.first, sequences, discarding=discarding, live_after=parked.live_after
+        )
         records = [one.record for one in arrivals]
         batch = await self._cycle(partition, records, lambda batch: begin(batch, redrive))
         ward = wards_of(batch)[agent]
@@ -164,6 +180,17 @@ class Redriver:
             found.append(arrival)
         return found
 
+    async def _parked_at(
+        self, partition: int, agent: str, person_id: str, stream_sequence: int
+    ) -> tuple[Parked, list[Arrival]]:
+        """Who is parked at exactly an event, and the first of the events that wait; raises NotParkedError."""
+        parked = self._parked(partition, agent, person_id)
+        arrivals = await self._waiting(person_id, parked)
+        if not arrivals or arrivals[0].stream_sequence != stream_sequence:
+            first = arrivals[0].stream_sequence if arrivals else parked.first
+            raise NotParkedError(f"the person is parked at stream sequence {first}, not at {stream_sequence}")
+        return parked, arrivals
+
     def _parked(self, partition: int, agent: str, person_id: str) -> Parked:
         parked = self._table.read(partition, agent, person_id).parked
         if parked is None:
@@ -171,7 +198,7 @@ class Redriver:
         return parked
 
 
-def _claimed_version(arrival: Arrival) -> int | None:
+def claimed_version(arrival: Arrival) -> int | None:
     """The version of the person that an event takes, also one that cannot be read."""
     if arrival.event is not None:
         return arrival.event.sequence

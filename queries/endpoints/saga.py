@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import model_validator
 
@@ -14,12 +14,11 @@ from queries.frame import Answer, Query, QueryError
 from queries.indexed import processes_of
 from queries.person_id import PersonId
 from queries.processes import Processes
+from queries.saga_rows import SagaName
 from queries.tables_of_worker import WorkerTables
 
 MAX_HISTORY = 1000
 """Events that are told, the last ones of a longer history."""
-
-SagaName = Literal["onboarding", "merge", "archival", "cross_domain_sync", "erasure"]
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
