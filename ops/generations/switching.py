@@ -1,0 +1,264 @@
+"""Lets one generation take over from another, in phases that workers confirm one by one.
+
+Guarantee: every command is decided by one generation, and what it causes is caused by that one; before the next generation decides anything,
+the owners of all partitions of the other have said that they no longer do, everything that they had taken is done, and the next one holds
+all that they have recorded. A switch that cannot be finished in time is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from agents.generations import KEPT_SWITCHES, Held, Phase, Register, Switch, change_register, read_register
+from bridge.errors import BridgeError
+from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
+from config.generations import FOLDED, WORKED
+from config.settings import Settings
+from config.streams import EVENTS, SAGAS
+from config.topics import COMMANDS, FOREIGN, TIMERS, topic_of
+from ops.generations.backlog import Backlog, backlog_of, feeding
+from ops.generations.errors import GenerationError
+from ops.generations.naming import serving_of, settings_of, shown
+from queries.generation_reports import ask_owners
+
+LOOK_S = 0.05
+MOST_BEHIND = 1000
+"""Events and sagas that the next generation may lack when a switch begins: it has to fold them while commands wait."""
+
+CONFIRMED_WITHIN_S = 30.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What a switch has done. Commands waited for `pause_s` seconds; the events of the streams up to the two sequences were the old one's."""
+
+    came_from: str
+    came_to: str
+    pause_s: float
+    events_up_to: int
+    sagas_up_to: int
+    phases_s: dict[str, float]
+
+    def as_data(self) -> dict[str, Any]:
+        """The report as JSON."""
+        data = asdict(self)
+        return {**data, "came_from": shown(self.came_from), "came_to": shown(self.came_to)}
+
+
+async def switch(nc: Client, settings: Settings, to: str, *, by: str, timeout_s: float, say: Say) -> Switched:
+    """Let a generation serve. Raises GenerationError when it cannot yet, or did not get ready within `timeout_s`: then all is as before."""
+    held = await read_register(nc, settings.installation)
+    _check(held.register, to)
+    async with backlog_of(nc, settings) as backlog:
+        return await _Switching(nc, settings, backlog, held, to, by, timeout_s, say).run()
+
+
+def before(register: Register) -> str:
+    """The generation that served before the present one; raises GenerationError when there was none."""
+    for one in reversed(register.switches):
+        if one.came_to == register.serving and one.came_from in register.generations:
+            return one.came_from
+    raise GenerationError(f"generation {shown(register.serving)} took over from no other")
+
+
+def _check(register: Register, to: str) -> None:
+    if to not in register.generations:
+        raise GenerationError(f"generation {shown(to)} is not declared; see `person generations status`")
+    if to == register.serving and register.phase == "serving":
+        raise GenerationError(f"generation {shown(to)} serves already")
+    if register.following not in (None, to):
+        raise GenerationError(
+            f"a switch to {shown(register.following or '')} is under way; finish it with `person generations switch "
+            f"{shown(register.following or '')}`, or take it back with `person generations switch {shown(register.serving)}`"
+        )
+
+
+class _Switching:
+    def __init__(
+        self,
+        nc: Client,
+        settings: Settings,
+        backlog: Backlog,
+        held: Held,
+        to: str,
+        by: str,
+        timeout_s: float,
+        say: Say,
+    ) -> None:
+        self._nc = nc
+        self._settings = settings
+        self._backlog = backlog
+        self._held = held
+        self._by = by
+        self._to = to
+        self._say = say
+        self._deadline = time.monotonic() + timeout_s
+        self._old = settings_of(settings, serving_of(held.register))
+        self._new = settings_of(settings, held.register.generations[to])
+        self._phases: dict[str, float] = {}
+
+    async def run(self) -> Switched:
+        if self._to == self._held.register.serving:
+            return await self._take_back()
+        await self._require_ready()
+        try:
+            return await self._run()
+        except BaseException:
+            # Whatever it was, also an operator who breaks off: commands must not wait for the next try.
+            with suppress(BridgeError, NatsError, TimeoutError):
+                await asyncio.shield(self._take_back())
+            raise
+
+    async def _run(self) -> Switched:
+        await self._phase("settling")
+        await self._until(
+            "what neighbours and timers have brought is done", lambda: self._done(self._old, TIMERS, FOREIGN)
+        )
+        paused = time.monotonic()
+        await self._phase("draining")
+        await self._until("all commands that were taken are decided", lambda: self._done(self._old, COMMANDS))
+        events, sagas = await self._ends()
+        while not await self._all_folded(self._old) or (events, sagas) != await self._ends():
+            self._require_time("the old generation has folded what it decided")
+            events, sagas = await self._ends()
+            await asyncio.sleep(LOOK_S)
+        await self._phase("stopped", events_up_to=events, sagas_up_to=sagas)
+        await self._until("the new generation holds every event", lambda: self._all_folded(self._new))
+        await self._until("the new generation holds every outcome", self._all_followed)
+        await self._hand_over()
+        pause_s = round(time.monotonic() - paused, 3)
+        done = Switch(
+            came_from=self._old.generation,
+            came_to=self._to,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            by=self._by,
+            pause_s=pause_s,
+        )
+        await self._change(
+            serving=self._to,
+            phase="serving",
+            following=None,
+            term=self._held.register.term + 1,
+            switches=(*self._held.register.switches, done)[-KEPT_SWITCHES:],
+        )
+        self._deadline = max(self._deadline, time.monotonic() + CONFIRMED_WITHIN_S)
+        await self._until_through(self._new, "serving")
+        return Switched(
+            self._old.generation, self._to, round(time.monotonic() - paused, 3), events, sagas, dict(self._phases)
+        )
+
+    async def _take_back(self) -> Switched:
+        """Let the old generation go on as if nothing had been asked for."""
+        register = self._held.register
+        if register.phase != "serving":
+            stopped = register.phase == "stopped"
+            await self._change(phase="serving", following=None, term=register.term + (1 if stopped else 0))
+            self._say(f"generation {shown(self._old.generation)} goes on serving")
+        serving = self._old.generation
+        return Switched(serving, serving, 0.0, register.events_up_to, register.sagas_up_to, dict(self._phases))
+
+    async def _require_ready(self) -> None:
+        for name, one in (("old", self._old), ("new", self._new)):
+            silent = await self._silent(one)
+            if silent:
+                raise GenerationError(
+                    f"nobody serves partitions {silent} of the {name} generation {shown(one.generation)}; start its workers"
+                )
+        lacking = sum([await self._backlog.waiting(self._new, topic) for topic in FOLDED])
+        if lacking > MOST_BEHIND:
+            raise GenerationError(
+                f"generation {shown(self._to)} lacks {lacking} events; wait until it lacks at most {MOST_BEHIND}"
+            )
+
+    async def _phase(self, phase: Phase, **changes: Any) -> None:
+        await self._change(phase=phase, following=self._to, **changes)
+        await self._until_through(self._old, phase)
+
+    async def _change(self, **changes: Any) -> None:
+        register = self._held.register.model_copy(update=changes)
+        self._held = await change_register(self._nc, self._settings.installation, self._held, register)
+
+    async def _until_through(self, settings: Settings, phase: Phase) -> None:
+        began = time.monotonic()
+        while True:
+            reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+            behind = [
+                one
+                for one in range(settings.partitions)
+                if one not in reports or reports[one]["through"] < self._held.sequence
+            ]
+            if not behind:
+                break
+            self._require_time(f"partitions {behind} of {shown(settings.generation)} are {phase}")
+            await asyncio.sleep(LOOK_S)
+        self._phases[phase] = round(time.monotonic() - began, 3)
+        self._say(f"{shown(settings.generation)}: {phase}")
+
+    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        began = time.monotonic()
+        while not await holds():
+            self._require_time(what)
+            await asyncio.sleep(LOOK_S)
+        self._phases[what] = round(time.monotonic() - began, 3)
+
+    def _require_time(self, what: str) -> None:
+        if time.monotonic() > self._deadline:
+            if self._held.register.phase == "serving":
+                raise GenerationError(f"generation {shown(self._to)} serves, but it took too long until {what}")
+            raise GenerationError(f"it took too long until {what}; the switch is taken back")
+
+    async def _done(self, settings: Settings, *topics: str) -> bool:
+        """Whether what was taken is done: by what the lanes have in hand, and then by what the topics hold."""
+        reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+        names = [topic_of(topic, settings.generation) for topic in topics]
+        if len(reports) < settings.partitions or any(
+            one["unfinished"][name] for one in reports.values() for name in names
+        ):
+            return False
+        return not sum([await self._backlog.unfolded(settings, topic) for topic in topics])
+
+    async def _all_folded(self, settings: Settings) -> bool:
+        return not sum([await self._backlog.waiting(settings, topic) for topic in FOLDED])
+
+    async def _all_followed(self) -> bool:
+        return not await self._backlog.unfollowed(self._old, self._new) and not await self._backlog.unfolded(
+            self._new, COMMANDS
+        )
+
+    async def _silent(self, settings: Settings) -> list[int]:
+        reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+        return [one for one in range(settings.partitions) if one not in reports]
+
+    async def _ends(self) -> tuple[int, int]:
+        states = [(await api(self._nc, f"STREAM.INFO.{stream}"))["state"] for stream in (EVENTS, SAGAS)]
+        return int(states[0]["last_seq"]), int(states[1]["last_seq"])
+
+    async def _hand_over(self) -> None:
+        """Let the consumers of the new generation go on where those of the old one have ended."""
+        for topic in WORKED:
+            for old, new in zip(feeding(self._old, topic), feeding(self._new, topic), strict=True):
+                for name, info in (await self._backlog.consumers(self._old, old)).items():
+                    place = int(info["ack_floor"]["stream_seq"])
+                    await self._move(new.source.stream, _renamed(name, self._old, self._new), place)
+
+    async def _move(self, stream: str, consumer: str, place: int) -> None:
+        try:
+            await api(self._nc, f"CONSUMER.RESET.{stream}.{consumer}", {"seq": place + 1})
+        except JetStreamError as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
+
+
+def _renamed(consumer: str, old: Settings, new: Settings) -> str:
+    plain = consumer.removesuffix(f"-{old.generation}") if old.generation else consumer
+    return f"{plain}-{new.generation}" if new.generation else plain
