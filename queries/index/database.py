@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from lanes.failure import stack_of
+from queries.index.contents import Contents, contents_of
 from queries.index.documents import DOCUMENTS
 from queries.index.edges import EDGES
 from queries.index.held_skills import HELD_SKILLS
@@ -120,6 +121,11 @@ class IndexDatabase:
         """The one JSON value that a statement gives."""
         with self._lock:
             return self._ask(statement, parameters)
+
+    def contents(self, ids: Sequence[str]) -> Contents:
+        """What is held of some ids, for a comparison."""
+        with self._lock:
+            return contents_of(self._connection, ids)
 
     def close(self) -> None:
         """Throw the database away."""

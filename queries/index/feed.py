@@ -10,13 +10,14 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lanes.failure import stack_of
 from lanes.table import OFFSET_KEY, LaneTable
+from queries.index.contents import Contents
 from queries.index.database import SOURCES, require_fts5
 from queries.index.partition import IndexedPartition
 from queries.index.source import Source
@@ -134,6 +135,13 @@ class IndexFeed:
         if part is None or part.database is None or not part.ready.is_set():
             raise LookupError(f"no index of partition {partition}")
         return await _in(self._reading, part.database.ask, statement, parameters or {})
+
+    async def contents(self, partition: int, ids: Sequence[str]) -> Contents:
+        """What the index of a partition holds of some ids; raises LookupError without an index."""
+        part = self._parts.get(partition)
+        if part is None or part.database is None or not part.ready.is_set():
+            raise LookupError(f"no index of partition {partition}")
+        return await _in(self._reading, part.database.contents, ids)
 
     def backlog(self) -> Mapping[int, int]:
         """Rows per partition that are committed and not indexed yet."""
