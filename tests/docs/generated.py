@@ -16,13 +16,26 @@ from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
 from domain.status import COLUMNS, MATRIX, OK
 from ops.output import EXIT_CODES
 from tests.docs.catalogues import CATALOGUES
+from tests.docs.limits import LIMIT_SECTIONS
 from tests.docs.neighbours import NEIGHBOUR_SECTIONS
 from tests.docs.processes import PROCESS_SECTIONS
 from tests.docs.sagas import SAGA_SECTIONS
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
-PACKAGES: Final = ("agents", "bridge", "config", "domain", "lanes", "local", "ops", "queries", "tables")
+PACKAGES: Final = (
+    "agents",
+    "bridge",
+    "config",
+    "connections",
+    "domain",
+    "lanes",
+    "local",
+    "ops",
+    "queries",
+    "tables",
+    "tracing",
+)
 
 
 def settings_table() -> str:
@@ -81,6 +94,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     **NEIGHBOUR_SECTIONS,
     **SAGA_SECTIONS,
     **PROCESS_SECTIONS,
+    **LIMIT_SECTIONS,
 }
 """Name of a section to its page and the function that makes it."""
 

@@ -107,6 +107,18 @@ def test_the_targets_that_pages_name_exist(all_pages: Mapping[Path, str]) -> Non
     assert {"demo", "test"} <= named <= targets
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (REFERENCE / "guarantees.md").read_text().partition("## Promises")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1:3] for row in page.splitlines() if row.startswith("| ")][2:]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    unproved = {promise for promise, proofs in rows if not re.findall(r"`test_\w+`", proofs)}
+    missing = {name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in tests}
+
+    assert rows
+    assert not unproved
+    assert not missing
+
+
 def test_the_files_that_pages_name_exist(all_pages: Mapping[Path, str]) -> None:
     folders = "agents|bridge|config|domain|lanes|local|ops|queries|tables|tests|benchmarks|requirements"
     missing = {

@@ -277,7 +277,7 @@ def test_every_cause_and_consumer_of_dead_letters_is_documented_and_no_other() -
 
 
 def test_every_page_of_a_worker_is_documented_and_no_other() -> None:
-    served = re.findall(r'@app\.page\("(/\w+)"\)', (ROOT / "queries" / "pages.py").read_text())
+    served = re.findall(r'@app\.page\("(/[\w/]+)"\)', (ROOT / "queries" / "pages.py").read_text())
 
     assert served
     assert headings(page("http.md"), "##") == served
