@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types imports contracts bench chaos property sagas lock clean
+.PHONY: help setup demo up test lint types imports contracts dashboards bench chaos look property sagas generations audit rehearse drill docs image manifests lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -41,9 +41,13 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-contracts: $(READY) ## Write contracts/ and the generated reference again from the code
+contracts: $(READY) ## Write contracts/, deploy/security/ and the generated reference again from the code
 	@$(BIN)/person contracts
+	@$(BIN)/person permissions --out deploy/security
 	@$(BIN)/python -m tests.docs.generated
+
+dashboards: $(READY) ## Write config/dashboards/ again from the code
+	@$(BIN)/python -m ops.dashboards
 
 bench: $(READY) ## Measure side by side with peers: throughput, latency, commands, bridge
 	@$(BIN)/python -m benchmarks.run
@@ -57,11 +61,39 @@ N ?= 2000
 sagas: $(READY) ## Thousands of sagas under failing neighbours and kills, each followed to its end; N, SEED
 	@$(BIN)/python -m tests.processes --onboardings $(N) $(if $(SEED),--seed $(SEED))
 
+generations: $(READY) ## A second generation is built under load, takes over, is rolled back and survives a kill; PERSONS
+	@$(BIN)/python -m tests.generations --workers 2 --kills $(if $(PERSONS),--persons $(PERSONS))
+
+look: $(READY) ## Look at the status page of a busy installation in a real browser (needs chromium); pictures in build/status-page
+	@$(BIN)/python -m tests.browser.status_page
+
 property: $(READY) ## Random commands over the whole catalogue with restarts, compared with the pure model; SEED
 	@$(BIN)/python -m tests.system $(if $(SEED),--seed $(SEED))
 
-lock: $(READY) ## Make requirements/locked.txt again from locked.in (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements/locked.in -o requirements/locked.txt
+PERSONS ?= 100000
+drill: $(READY) ## Break a fold under load, redrive, build all tables anew in twice the partitions, verify; PERSONS
+	@$(BIN)/python -m tests.drill --persons $(PERSONS)
+
+rehearse: $(READY) ## Add, upgrade, kill, roll and remove workers under load, everything checked; STEPS
+	@$(BIN)/python -m tests.rehearsal $(if $(STEPS),--steps $(STEPS))
+
+docs: $(READY) ## Follow every page as a newcomer does, in a copy of the project: all commands, also those that take long; PAGES
+	@$(BIN)/python -m tests.docs.walk_all $(PAGES)
+
+image: $(READY) ## Put the content of the image together without a container engine, and run a worker from it
+	@$(BIN)/python -m tests.deploy.image
+
+manifests: $(READY) ## Render deploy/kubernetes/overlays again (needs kubectl, no cluster)
+	@$(BIN)/python -m tests.deploy.rendering
+
+audit: $(READY) ## Look for known vulnerabilities of the locked requirements; says so where no database can be reached
+	@$(BIN)/python -m tests.dependency_audit
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header
+lock: $(READY) ## Make the locks again: of everything from locked.in, of the image from pyproject.toml (needs uv)
+	$(LOCK) requirements/locked.in -o requirements/locked.txt
+	$(LOCK) --constraint requirements/locked.txt --extra tracing pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --constraint requirements/locked.txt requirements/build.in -o requirements/build.txt
 
 clean: ## Remove what runs and tests have left in build/
 	rm -rf build

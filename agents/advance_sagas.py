@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from agents.fold_persons import FoldPersons
 from agents.live_position import LivePositions
-from agents.quarantine import redrive_of
+from agents.quarantine import effects_above
 from agents.reading import Arrival, decoded
 from agents.saga_counts import SagaCounts
 from agents.saga_log import SagaLog, Stimulus
@@ -43,25 +43,17 @@ class AdvanceSagas(LaneAgent):
         if not concerned:
             return
         floor = await self._live.floor(batch.partition)
-        redrive = redrive_of(batch)
         reacted_at = datetime.now(UTC)
         stimuli = []
         for person_id, arrivals in concerned.items():
             folded = self._persons.read(batch.partition, person_id).stream_sequence
             # Parked events come behind the live position, when they are redriven.
-            is_redriven = (
-                redrive is not None
-                and (redrive.agent, redrive.person_id) == (FoldPersons.name, person_id)
-                and redrive.discarding is None
-            )
+            unheard = effects_above(batch, FoldPersons.name, person_id)
+            behind = floor if unheard is None else unheard
             for arrival in arrivals:
                 event = arrival.event
                 # What is not folded is parked and comes again.
-                if (
-                    event is not None
-                    and arrival.stream_sequence <= folded
-                    and (is_redriven or arrival.stream_sequence > floor)
-                ):
+                if event is not None and behind < arrival.stream_sequence <= folded:
                     stimuli.append(
                         Stimulus(
                             PersonEventInput.of(event, reacted_at=reacted_at),

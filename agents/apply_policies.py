@@ -24,7 +24,7 @@ from agents.live_position import LivePositions
 from agents.policy_counters import PolicyCounters
 from agents.portraits import portraits
 from agents.publishing import publish_event
-from agents.quarantine import redrive_of
+from agents.quarantine import effects_above, redrive_of
 from agents.reading import Arrival, EventLog, marked
 from agents.rule_book import InForce, RuleBook
 from domain.events import Became, Event
@@ -193,25 +193,31 @@ class ApplyPolicies(LaneAgent):
         evaluated = cycle.progress.stream_sequence
         found: list[LiveEvent] = []
         for one in candidates:
+            person_id = one.row.person.person_id
+            # Events that were parked have not been asked about, however far the live position has moved since.
+            unasked = effects_above(batch, FoldPersons.name, person_id)
             for step in one.steps:
                 arrival = step.arrival
                 late = redriven or arrival.read_back
-                behind = cycle.floor if late else max(cycle.floor, evaluated)
+                behind = unasked if unasked is not None else cycle.floor if late else max(cycle.floor, evaluated)
                 if arrival.stream_sequence > behind and _is_asked_about(triggers, arrival):
                     found.append(LiveEvent(arrival, step.row.person, late))
             # Nearly always these are records that came twice and were asked about when they came first.
-            passed = max(cycle.floor, evaluated, self._live.reached(batch.partition))
+            passed = max(cycle.floor, evaluated, self._live.reached(batch.partition)) if unasked is None else unasked
             missed = [
                 arrival
                 for arrival in one.again
                 if arrival.stream_sequence > passed and _is_asked_about(triggers, arrival)
             ]
             if missed:
-                found.extend([live async for live in self._refolded(batch.partition, one.row.person.person_id, missed)])
+                refolded = self._refolded(batch.partition, person_id, missed, late=unasked is not None)
+                found.extend([live async for live in refolded])
         found.sort(key=lambda live: live.arrival.stream_sequence)
         return found
 
-    async def _refolded(self, partition: int, person_id: str, missed: Sequence[Arrival]) -> AsyncIterator[LiveEvent]:
+    async def _refolded(
+        self, partition: int, person_id: str, missed: Sequence[Arrival], *, late: bool
+    ) -> AsyncIterator[LiveEvent]:
         """Events that the state of the person holds already: a kill has kept this table from hearing of them.
 
         The person as it was right after each is folded from the stream once more.
@@ -224,7 +230,7 @@ class ApplyPolicies(LaneAgent):
                 [one] = marked([arrival], discarded)
                 row = folded(row, one)
                 if arrival.stream_sequence in wanted and one.discarded is None:
-                    yield LiveEvent(arrival, row.person, False)
+                    yield LiveEvent(one, row.person, late)
                 if arrival.stream_sequence >= max(wanted):
                     return
         except Exception as error:

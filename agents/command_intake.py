@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from nats.aio.client import Client
 
+from agents.adopt_outcomes import is_adopted
 from agents.policy_counters import PolicyCounters
 from agents.policy_outcomes import record_refusals
 from agents.reading import dead_letter
@@ -132,6 +133,7 @@ class CommandIntake(Generic[P, C]):
     async def keep(self, batch: Batch, intake: Intake[P]) -> None:
         """Stage the outcomes, and note all that are to be told once the cycle is durable."""
         announcements = self.announcements(batch)
+        decided(batch).extend(intake.pending.values())
         decided_ms = int(time.time() * 1000)
         for one in intake.pending.values():
             assert one.outcome is not None
@@ -176,5 +178,13 @@ class CommandIntake(Generic[P, C]):
         await dead_letter(self._letters, self._agent, record, "undecodable", reason)
 
 
+def decided(batch: Batch) -> list[PendingCommand[Any]]:
+    """The commands of all families that were decided in this cycle, each with its outcome."""
+    return batch.once("decided commands", list)
+
+
 def _addressed(batch: Batch) -> Sequence[tuple[Record, CommandAddress]]:
-    return batch.once("command addresses", lambda: [(one, command_address(one.value)) for one in batch.records])
+    return batch.once(
+        "command addresses",
+        lambda: [(one, command_address(one.value)) for one in batch.records if not is_adopted(one)],
+    )

@@ -12,10 +12,9 @@ from agents.saga_log import SagaLog
 from agents.saga_reading import NOTHING, KnownSaga, SagaArrival, decoded, folded
 from bridge.dead_letters import DeadLetters
 from domain.sagas.state import Saga
-from domain.times import format_instant
 from lanes.agent import Batch, LaneAgent
 from tables import sagas
-from tables.sagas import RECENT_EVENTS, RecentEvent, SagaRow, SagasTable
+from tables.sagas import RECENT_EVENTS, SagaRow, SagasTable, recent_event
 
 
 class FoldedSaga(NamedTuple):
@@ -51,7 +50,7 @@ class FoldSagas(LaneAgent):
             recent = () if row is None else row.recent
             for arrival in arrivals:
                 if arrival.stream_sequence > known.stream_sequence and arrival.event is not None:
-                    recent = (*recent[1 - RECENT_EVENTS :], _told(arrival))
+                    recent = (*recent[1 - RECENT_EVENTS :], recent_event(arrival.event))
                 known = folded(known, arrival)
             if known.saga is None:
                 continue
@@ -84,10 +83,3 @@ class FoldSagas(LaneAgent):
 def folded_sagas(batch: Batch) -> dict[str, FoldedSaga]:
     """Sagas that fold_sagas touched in this cycle."""
     return batch.once("folded sagas", dict)
-
-
-def _told(arrival: SagaArrival) -> RecentEvent:
-    event = arrival.event
-    assert event is not None
-    data = event.data.model_dump(mode="json", exclude_defaults=True)
-    return RecentEvent(event.sequence, event.type, format_instant(event.time), event.actor, data)

@@ -4,6 +4,7 @@ Guarantee: the schedule that the settings name is the one that the server keeps,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from nats.aio.client import Client
@@ -53,6 +54,12 @@ async def keep_schedule(nc: Client, schedule: str, partitions: int) -> None:
             await publish(nc, subject, schedule.encode(), headers)
         except BridgeError as error:
             raise BridgeError(f"PERSON_INACTIVITY_SWEEP={schedule!r} is no schedule: {error}") from error
+
+
+async def drop_schedules(nc: Client, partitions: Iterable[int]) -> None:
+    """Have partitions swept no more that there are no longer. Raises JetStreamError, NatsError or TimeoutError."""
+    for partition in partitions:
+        await api(nc, f"STREAM.PURGE.{TIMERS}", {"filter": set_subject(partition)})
 
 
 async def sweep_now(nc: Client, partitions: int) -> None:

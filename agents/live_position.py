@@ -7,6 +7,7 @@ once a second, so that after a crash the effects of a second may be caused again
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from nats.aio.client import Client
@@ -32,14 +33,23 @@ class StoredPosition(NamedTuple):
     sequence: int
 
 
+class Begun(NamedTuple):
+    """The term in which this worker acts, and up to which stream sequence everybody's effects were caused before it."""
+
+    term: int = 0
+    position: int = 0
+
+
 class LivePositions(PeriodicWriting):
     """The live positions of a worker's partitions. A position is a stream sequence of the stream of `of`, `events` or `sagas`."""
 
     what = "live positions"
 
-    def __init__(self, nc: Client, of: str = "events") -> None:
+    def __init__(self, nc: Client, of: str = "events", begun: Callable[[], Begun] = Begun) -> None:
         self._nc = nc
         self._of = of
+        self._begun = begun
+        self._term = 0
         self._floors: dict[int, int] = {}
         self._reached: dict[int, int] = {}
         self._written: dict[int, StoredPosition] = {}
@@ -50,10 +60,14 @@ class LivePositions(PeriodicWriting):
 
         Raises what the servers' client raises when it cannot be read.
         """
+        begun = self._begun()
+        if begun.term != self._term:
+            self._term = begun.term
+            self._floors.clear()
         known = self._floors.get(partition)
         if known is None:
             stored = await self._stored(partition)
-            known = self._floors[partition] = max(stored.position, self._reached.get(partition, 0))
+            known = self._floors[partition] = max(stored.position, self._reached.get(partition, 0), begun.position)
         return known
 
     def reached(self, partition: int) -> int:

@@ -4,6 +4,7 @@ Guarantee: an event that is parked is in the dead letters before the row that pa
 
 from __future__ import annotations
 
+from agents.live_position import LivePositions
 from agents.quarantine import wards_of
 from bridge.dead_letters import DeadLetters
 from lanes.agent import Batch, LaneAgent
@@ -15,17 +16,21 @@ class ParkPoison(LaneAgent):
 
     name = "park_poison"
 
-    def __init__(self, table: QuarantineTable, letters: DeadLetters) -> None:
+    def __init__(self, table: QuarantineTable, letters: DeadLetters, live: LivePositions | None = None) -> None:
         self.tables = (table.table,)
         self._table = table
         self._letters = letters
+        self._live = live
 
     async def process(self, batch: Batch) -> None:
         """Store the letters, stage the rows."""
         wards = wards_of(batch).values()
         await self._letters.store_all(letter for ward in wards for letter in ward.letters())
+        # What is parked now causes its effects when it is redriven, unless it has caused them before, as in tables that are filled anew.
+        changing = any(ward.changes for ward in wards)
+        live_after = await self._live.floor(batch.partition) if changing and self._live is not None else None
         for ward in wards:
-            ward.stage()
+            ward.stage(live_after)
 
     async def committed(self, batch: Batch) -> None:
         """Count who is parked now."""

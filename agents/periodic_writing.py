@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from nats.errors import Error as NatsError
 
+from bridge.ending import end
 from bridge.errors import BridgeError
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,7 @@ class PeriodicWriting(abc.ABC):
     async def stop(self) -> None:
         """Write what was reached and end. What cannot be written now is done again by the next owner, under the same ids."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
             self._task = None
         with suppress(BridgeError, NatsError, TimeoutError):
             await self.write()

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from agents.policy_counters import PolicyCounters
 from agents.publishing import publish_event
 from bridge import headers
+from domain.envelope import trace_context
 from domain.policies.rule_events import RuleEvent, refused, rule_event_subject, write_rule_event
 from domain.times import parse_instant
 from lanes.record import Record
@@ -32,6 +33,7 @@ class SentCommand(NamedTuple):
     correlationid: str
     causationid: str
     causationdepth: int
+    traceparent: str | None
 
 
 async def record_refusals(nc: Client, told: Iterable[tuple[Record, bytes]], counters: PolicyCounters) -> None:
@@ -69,6 +71,7 @@ def refusal_of(record: Record, message: bytes) -> RuleEvent | None:
         command.get("correlationid", command["id"]),
         command.get("causationid", command["id"]),
         command.get("causationdepth", 0),
+        trace_context(command.get("traceparent")),
     )
     try:
         return refused(sent, outcome["code"])

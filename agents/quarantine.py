@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agents.containment import cause_of
-from agents.reading import Arrival, letter_of, marked
+from agents.reading import Arrival, edited_copies, letter_of, marked
 from bridge.dead_letters import DeadLetter
 from lanes.agent import Batch
 from lanes.failure import stack_of
@@ -30,7 +30,8 @@ class Redrive(NamedTuple):
 
     Two cycles, because the rows of one commit become durable one after the other: the row that parks a person must not be gone before
     the last effect of its events is there. `first` is where the person was parked when its events were read; a person that has moved
-    since is left alone. `discarding` takes the first of the events out of the way for ever.
+    since is left alone. `discarding` takes the first of the events out of the way for ever, or an edited copy in its place. Events above
+    `live_after` have caused no effects yet; None when the row does not tell.
     """
 
     agent: str
@@ -39,6 +40,7 @@ class Redrive(NamedTuple):
     sequences: Sequence[int]
     release: bool = False
     discarding: Discarded | None = None
+    live_after: int | None = None
 
 
 class Ward:
@@ -110,6 +112,7 @@ class Ward:
                 last=max(parked.last, known.last),
                 events=len(new) + known.events - sum(sequence < poison.stream_sequence for sequence in passed),
                 since_ms=known.since_ms,
+                live_after=known.live_after,
                 attempts=known.attempts + 1 if known.first == poison.stream_sequence else 1,
             )
         self._after[person_id] = row._replace(parked=parked)
@@ -131,9 +134,17 @@ class Ward:
         for of_person in self._letters.values():
             yield from of_person
 
-    def stage(self) -> None:
-        """Stage the rows that this cycle changes."""
+    @property
+    def changes(self) -> bool:
+        """Whether this cycle changes who is parked, or where."""
+        return bool(self._after)
+
+    def stage(self, live_after: int | None = None) -> None:
+        """Stage the rows that this cycle changes; who is parked anew has caused no effects above `live_after`."""
         for person_id, row in self._after.items():
+            if row.parked is not None and self._before[person_id].parked is None:
+                row = row._replace(parked=row.parked._replace(live_after=live_after))
+                self._after[person_id] = row
             quarantine.stage(self._view, self.agent, person_id, row)
 
     def committed(self) -> None:
@@ -193,11 +204,27 @@ def wards_of(batch: Batch) -> dict[str, Ward]:
 def begin(batch: Batch, redrive: Redrive) -> None:
     """Say that a batch is for a redrive, before any agent sees it."""
     batch.once("redrive", lambda: redrive)
+    discarding = redrive.discarding
+    if discarding is not None and discarding.instead is not None:
+        edited_copies(batch)[discarding.stream_sequence] = discarding.instead
 
 
 def redrive_of(batch: Batch) -> Redrive | None:
     """The redrive that this cycle is for, if it is for one."""
     return batch.once("redrive", _none)
+
+
+def effects_above(batch: Batch, agent: str, person_id: str) -> int | None:
+    """The stream sequence above which the events of this redrive have caused no effects yet, wherever the live position is.
+
+    None when the cycle does not bring parked events of the person for the agent again, or takes one out of the way.
+    """
+    redrive = redrive_of(batch)
+    if redrive is None or (redrive.agent, redrive.person_id) != (agent, person_id):
+        return None
+    if redrive.discarding is not None and redrive.discarding.instead is None:
+        return None
+    return redrive.live_after or 0
 
 
 def _none() -> Redrive | None:

@@ -43,11 +43,26 @@ class Arrival(NamedTuple):
 
 
 def marked(arrivals: Sequence[Arrival], discarded: Sequence[Discarded]) -> Sequence[Arrival]:
-    """The same arrivals, each discarded one with its mark."""
+    """The same arrivals, each discarded one with its mark, and each replaced one with the event of its edited copy."""
     if not discarded:
         return arrivals
     marks = {one.stream_sequence: one for one in discarded}
-    return [one._replace(discarded=marks.get(one.stream_sequence)) for one in arrivals]
+    return [_with_mark(one, marks.get(one.stream_sequence)) for one in arrivals]
+
+
+def _with_mark(arrival: Arrival, mark: Discarded | None) -> Arrival:
+    if mark is None or mark.instead is None:
+        return arrival._replace(discarded=mark)
+    return replaced(arrival, mark.instead)
+
+
+def replaced(arrival: Arrival, instead: str) -> Arrival:
+    """An arrival with the event of an edited copy. Its record stays what the stream holds, so that hash chains are those of the stream."""
+    subject = arrival.record.headers[headers.SUBJECT].decode()
+    try:
+        return arrival._replace(event=read_event(instead.encode(), subject=subject), error=None, discarded=None)
+    except Undecodable as error:
+        return arrival._replace(event=None, error=error, discarded=None)
 
 
 class UnplacedRecord(NamedTuple):
@@ -70,10 +85,16 @@ def decoded(batch: Batch) -> DecodedBatch:
     return batch.once("decoded events", lambda: _decode(batch))
 
 
+def edited_copies(batch: Batch) -> dict[int, str]:
+    """Edited copies that all agents of this cycle take in the place of stored events, by stream sequence; a redrive brings them."""
+    return batch.once("edited copies", dict)
+
+
 def _decode(batch: Batch) -> DecodedBatch:
     by_person: dict[str, list[Arrival]] = {}
     unplaced: list[UnplacedRecord] = []
     last = 0
+    copies = edited_copies(batch)
     for record in batch.records:
         try:
             subject, stream_sequence = headers.source(record.headers)
@@ -90,6 +111,8 @@ def _decode(batch: Batch) -> DecodedBatch:
             if not is_person_id(person_id):
                 unplaced.append(UnplacedRecord(record, error))
                 continue
+        if copies and stream_sequence in copies:
+            arrival = replaced(arrival, copies[stream_sequence])
         arrivals = by_person.get(person_id)
         if arrivals is None:
             by_person[person_id] = [arrival]
@@ -103,6 +126,11 @@ class EventLog:
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
+
+    @property
+    def connection(self) -> Client:
+        """The connection that it reads through."""
+        return self._nc
 
     async def events(self, person_id: str, *, after: int = 0) -> AsyncIterator[tuple[Event, int]]:
         """Events of a person with a stream sequence above `after`; raises Undecodable for one that cannot be read."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from nats.aio.client import Client
 
+from agents.fold_persons import FoldPersons
 from agents.live_position import LivePositions
 from agents.publishing import publish_event
+from agents.quarantine import effects_above
 from agents.reading import decoded
 from domain.origin import tells_of_the_past
 from domain.translate.analysis import analysis_wanted
@@ -39,15 +42,23 @@ class RequestAnalysis(LaneAgent):
         floor = await self._positions.floor(batch.partition)
         await asyncio.gather(
             *(
-                publish_event(self._nc, command.type, command.body, command.id)
-                for stream_sequence, command in wanted
-                if stream_sequence > floor
+                publish_event(self._nc, one.command.type, one.command.body, one.command.id)
+                for one in wanted
+                if one.stream_sequence > (floor if one.parked_above is None else one.parked_above)
             )
         )
 
 
-def _wanted(batch: Batch) -> Iterator[tuple[int, AdapterCommand]]:
-    for arrivals in decoded(batch).by_person.values():
+class _Wanted(NamedTuple):
+    """A command that an event asks for. Of an event that was parked, what lies above `parked_above` has had no effects yet."""
+
+    stream_sequence: int
+    command: AdapterCommand
+    parked_above: int | None
+
+
+def _wanted(batch: Batch) -> Iterator[_Wanted]:
+    for person_id, arrivals in decoded(batch).by_person.items():
         for stream_sequence, _, event, *_ in arrivals:
             if event is not None and (command := analysis_wanted(event)) is not None and not tells_of_the_past(event):
-                yield stream_sequence, command
+                yield _Wanted(stream_sequence, command, effects_above(batch, FoldPersons.name, person_id))

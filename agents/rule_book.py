@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from bridge import read
+from bridge.ending import end
 from bridge.errors import BridgeError
 from config.streams import RULES
 from domain.policies.document import PolicyDocument
@@ -87,8 +88,7 @@ class RuleBook:
     async def stop(self) -> None:
         """Follow no more; the book stays as it is."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     def in_force(self, event_type: str) -> Sequence[InForce]:
         """Policies that are active or in shadow for an event type, by id and version."""

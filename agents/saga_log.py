@@ -180,7 +180,9 @@ class SagaLog:
     async def _until_folded(self, partition: int) -> None:
         awaited = self._awaited.get(partition)
         if awaited is None:
-            awaited = await self._history.last_of_partition(partition)
+            awaited = await self._history.last_of_partition(
+                partition, after=max(self._folded.applied(partition), self._table.position(partition))
+            )
         if self._folded.applied(partition) < awaited:
             self._folded.advance(partition, self._table.position(partition))
             if not await self._folded.reached(partition, awaited, FOLDED_WITHIN_S):

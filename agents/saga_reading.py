@@ -4,6 +4,7 @@ Guarantee: events of a saga keep their order; one that cannot be read stops nobo
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
@@ -12,8 +13,15 @@ from nats.aio.client import Client
 from bridge import headers, read
 from config.streams import SAGAS
 from domain.ids import is_uuid
+from domain.partitions import partition_of
 from domain.sagas.evolve import evolve
-from domain.sagas.saga_events import SagaEvent, read_saga_event, saga_filter, sagas_of_partition_filter
+from domain.sagas.saga_events import (
+    SagaEvent,
+    read_saga_event,
+    saga_filter,
+    saga_of_subject,
+    sagas_of_partition_filter,
+)
 from domain.sagas.state import Saga
 from domain.undecodable import Undecodable
 from lanes.agent import Batch
@@ -96,10 +104,15 @@ def _arrival(record: Record, subject: str, stream_sequence: int) -> SagaArrival:
 
 
 class SagaHistory:
-    """Reads the events of one saga from JetStream, the source of truth."""
+    """Reads the events of one saga from JetStream, the source of truth.
 
-    def __init__(self, nc: Client) -> None:
+    `partitions` are those of the tables, `stored` those in the subjects of the stream; without them both are the same.
+    """
+
+    def __init__(self, nc: Client, partitions: int = 1, stored: int = 1) -> None:
         self._nc = nc
+        self._partitions = partitions
+        self._stored = stored
 
     async def arrivals(self, saga_id: str, *, after: int = 0) -> AsyncIterator[SagaArrival]:
         """What the stream holds of a saga above a stream sequence, in order. Raises errors of the server."""
@@ -107,7 +120,19 @@ class SagaHistory:
             record = Record(-1, saga_id.encode(), message.data, {}, 0)
             yield _arrival(record, message.subject, message.stream_sequence)
 
-    async def last_of_partition(self, partition: int) -> int:
-        """The stream sequence of the newest saga event of a partition, 0 before the first. Raises errors of the server."""
-        newest = await read.last_message(self._nc, SAGAS, sagas_of_partition_filter(partition))
-        return 0 if newest is None else newest.stream_sequence
+    async def last_of_partition(self, partition: int, *, after: int = 0) -> int:
+        """The stream sequence of the newest saga event of a partition, 0 before the first. Raises errors of the server.
+
+        What the subjects do not tell is looked for above `after` alone; then `after` is returned where nothing lies behind it.
+        """
+        if self._partitions == self._stored:
+            newest = await read.last_message(self._nc, SAGAS, sagas_of_partition_filter(partition))
+            return 0 if newest is None else newest.stream_sequence
+        last = after
+        step = math.gcd(self._partitions, self._stored)
+        for token in range(partition % step, self._stored, step):
+            async for message in read.messages(self._nc, SAGAS, sagas_of_partition_filter(token), after=after):
+                person_id, _ = saga_of_subject(message.subject)
+                if partition_of(person_id, self._partitions) == partition:
+                    last = max(last, message.stream_sequence)
+        return last

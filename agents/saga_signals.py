@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from agents.publishing import publish_event
 from bridge import headers
 from domain.canonical import encode
-from domain.envelope import CONTENT_TYPE, MAX_DEPTH, SPEC_VERSION
+from domain.envelope import CONTENT_TYPE, MAX_DEPTH, SPEC_VERSION, trace_context
 from domain.ids import derive, is_uuid
 from domain.times import format_instant
 from lanes.record import Record
@@ -84,6 +84,7 @@ def signal_of(record: Record, message: bytes) -> Signal | None:
         # The depth of a saga counts its commands, not the answers to them.
         "causationdepth": depth,
         "actor": command["actor"],
+        "traceparent": trace_context(command.get("traceparent")),
         "data": {"signal": OUTCOME, "data": data},
     }
     return Signal(answer_id, encode(envelope))

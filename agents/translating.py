@@ -11,7 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeVar
 
 from agents.command_sender import CommandOutcome, CommandSender, InterruptedWaitError
@@ -77,6 +77,22 @@ class Sent(NamedTuple):
     waiting: asyncio.Future[CommandOutcome]
 
 
+class Fault(NamedTuple):
+    """Why an event cannot be translated: cause and reason of its dead letter, and how often it was tried."""
+
+    cause: str
+    reason: str
+    attempts: int = 1
+
+
+@dataclass
+class TranslateAgain:
+    """A redrive of one dead letter: the translator of its neighbour takes the record whatever was translated before, and says what came of it."""
+
+    done: bool = False
+    fault: Fault | None = None
+
+
 class Turn:
     """The place of an event among those that are routed together: it begins behind the one before."""
 
@@ -137,6 +153,12 @@ class TranslateNeighbour(LaneAgent):
         records = by_domain.get(self.domain, ())
         if not records:
             return
+        again = again_of(batch)
+        if again is not None:
+            for record in records:
+                again.fault = await self._once(record)
+                again.done = True
+            return
         floor = await self._done.floor(self.domain, batch.partition)
         groups: dict[bytes, list[Record]] = {}
         last: Place | None = None
@@ -161,6 +183,14 @@ class TranslateNeighbour(LaneAgent):
     def forget(self, partition: int) -> None:
         """Read the position of the partition again: another worker may have gone on."""
         self._done.forget(self.domain, partition)
+
+    async def _once(self, record: Record) -> Fault | None:
+        """Translate one record alone. A fault is told, and kept as a dead letter if it is another one than before."""
+        turn = Turn(None)
+        event, fault = await self._translated(record, turn)
+        await self._bury(record, event, fault)
+        turn.pass_on()
+        return fault
 
     async def _group(self, records: Sequence[Record], room: asyncio.Semaphore) -> None:
         """One event after the other, but none waits for one whose order does not matter."""
@@ -201,31 +231,38 @@ class TranslateNeighbour(LaneAgent):
             backoff = min(2 * backoff, LAST_BACKOFF_S)
 
     async def _translate_or_bury(self, record: Record, turn: Turn) -> None:
+        event, fault = await self._translated(record, turn)
+        await self._bury(record, event, fault)
+
+    async def _bury(self, record: Record, event: ForeignEvent | None, fault: Fault | None) -> None:
+        if fault is not None:
+            letter = letter_of(self.name, record, fault.cause, fault.reason)
+            await self._letters.store(replace(letter, attempts=fault.attempts))
+            self._counters.event(self.domain, event.type if event is not None else "", "dead_lettered")
+
+    async def _translated(self, record: Record, turn: Turn) -> tuple[ForeignEvent | None, Fault | None]:
+        """The event of a record, if it is one, and why it could not be translated, if it could not."""
         event: ForeignEvent | None = None
-        cause: str
-        attempts = 1
         try:
             subject, _ = headers.source(record.headers)
             event = read_foreign_event(record.value, subject=subject, stored_at=headers.stored_at(record.headers))
             await self._translate(event, turn)
-            return
+            return event, None
         except Undecodable as error:
-            cause, reason = error.cause, error.reason
+            return event, Fault(error.cause, error.reason)
         except NotCanonical as error:
-            cause, reason = "undecodable", f"{dotted(error.path)}: {error.rule}"
+            return event, Fault("undecodable", f"{dotted(error.path)}: {error.rule}")
         except headers.NotCarriedError as error:
-            cause, reason = "undecodable", str(error)
+            return event, Fault("undecodable", str(error))
         except UnresolvedPersonError as error:
-            cause, reason, attempts = UNRESOLVED, str(error), TRIES
+            return event, Fault(UNRESOLVED, str(error), TRIES)
         except UndecidedError as error:
-            cause, reason, attempts = "handler_failed", f"a command failed: {error}", TRIES
+            return event, Fault("handler_failed", f"a command failed: {error}", TRIES)
         except Exception as error:
             if is_transient(error):
                 raise
             logger.error("%s has a defect: %s", self.name, stack_of(error))
-            cause, reason = "handler_failed", type(error).__name__
-        await self._letters.store(replace(letter_of(self.name, record, cause, reason), attempts=attempts))
-        self._counters.event(self.domain, event.type if event is not None else "", "dead_lettered")
+            return event, Fault("handler_failed", type(error).__name__)
 
     async def _translate(self, event: ForeignEvent, turn: Turn) -> None:
         becomes = translated(event)
@@ -357,6 +394,23 @@ class TranslateNeighbour(LaneAgent):
         if outcome.position is None or outcome.position["partition"] != partition_of(person_id, self._partitions):
             return
         _keep(self._positions, person_id, outcome.position)
+
+
+def begin_again(batch: Batch, again: TranslateAgain) -> None:
+    """Say that a batch brings one dead letter again, before any translator sees it."""
+    batch.once(_AGAIN, lambda: again)
+
+
+def again_of(batch: Batch) -> TranslateAgain | None:
+    """The redrive that this cycle is for, if it is for one."""
+    return batch.once(_AGAIN, _none)
+
+
+_AGAIN: Final = "translate again"
+
+
+def _none() -> TranslateAgain | None:
+    return None
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:

@@ -28,6 +28,8 @@ from ops.workers import Worker
 
 PAUSE_S = 0.02
 TIMEOUT_S = 60.0
+END_BUDGET_S = 30.0
+"""More than a worker gives itself."""
 PARTITIONS = Settings().partitions
 
 
@@ -93,10 +95,13 @@ class Load:
 class Team:
     """Workers that share all partitions."""
 
-    def __init__(self, servers: Endpoints, folder: Path) -> None:
+    def __init__(self, servers: Endpoints, folder: Path, settings: dict[str, str] | None = None) -> None:
         self._servers = servers
         self._folder = folder
+        self._settings = settings
         self.workers: list[Worker] = []
+        self.exit_codes: list[int] = []
+        """Of workers that were asked to end; -9 of one that had to be killed."""
 
     async def join(self) -> None:
         """One more worker, until it has its share."""
@@ -107,23 +112,24 @@ class Team:
             kafka_bootstrap=self._servers.kafka_bootstrap,
             data=self._folder / name,
             logs=self._folder / "logs",
+            settings=self._settings,
         )
         self.workers.append(worker)
         await self._start(worker)
 
     async def leave(self) -> None:
         """The last worker ends in order."""
-        worker = self.workers.pop()
-        worker.ask_to_end()
-        await asyncio.to_thread(worker.await_end)
+        await self._end(self.workers.pop())
         await self._shared()
+
+    async def restart_one(self) -> None:
+        """The first worker ends in order and starts again on its folder, as an upgrade does."""
+        await self._restart(self.workers[0])
 
     async def restart_each(self) -> None:
         """Every worker in turn, as a new release does."""
         for worker in self.workers:
-            worker.ask_to_end()
-            await asyncio.to_thread(worker.await_end)
-            await self._start(worker)
+            await self._restart(worker)
 
     async def kill(self) -> None:
         """The last worker is killed; the others take over; it comes back."""
@@ -135,6 +141,17 @@ class Team:
     def stop(self) -> None:
         """End all."""
         stop_team(self.workers)
+
+    async def _restart(self, worker: Worker) -> None:
+        await self._end(worker)
+        await self._start(worker)
+
+    async def _end(self, worker: Worker) -> None:
+        worker.ask_to_end()
+        await asyncio.to_thread(worker.await_end, END_BUDGET_S)
+        code = worker.process.returncode
+        assert code is not None
+        self.exit_codes.append(code)
 
     async def _start(self, worker: Worker) -> None:
         worker.start()

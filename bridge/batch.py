@@ -147,10 +147,15 @@ def error_code(answer: dict[str, Any]) -> int:
     return int(answer["error"].get("err_code", 0)) if "error" in answer else 0
 
 
+def share_writer(nc: Client, writer: BatchWriter) -> None:
+    """Let all appends of a connection go through a writer; before the first of them."""
+    setattr(nc, _WRITER, writer)
+
+
 def writer_of(nc: Client) -> BatchWriter:
     """The writer that all appends of a connection share."""
     writer: BatchWriter | None = getattr(nc, _WRITER, None)
     if writer is None:
         writer = BatchWriter(nc)
-        setattr(nc, _WRITER, writer)
+        share_writer(nc, writer)
     return writer

@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from bridge.batch import BatchWriter, Outgoing, SentBatch
 from bridge.checkpoint import Checkpoint, Position
 from bridge.egress_mapping import EgressMapping
+from bridge.ending import end
 from bridge.errors import AppendRefusedError, BridgeError, FencedError, UnmappableError
 from bridge.rate import Rate
 from bridge.routes import Bounds
@@ -83,6 +84,7 @@ class EgressLane:
         self.offset: int | None = None
         self.fenced = False
         self.paused = False
+        self.failures = 0
         self.last_error: str | None = None
         self.rate = Rate()
         self.held = 0
@@ -102,9 +104,17 @@ class EgressLane:
         self._wake = asyncio.Event()
         self._accepting = False
         self._restart: BridgeError | None = None
+        self._moving: _Batch | None = None
+        self._dropped_ms: int | None = None
         self._stopping = False
         self._position = Position(0, 0, "", 0)
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Time of the first record that was read and is not known to be stored, in milliseconds since the epoch; None without one."""
+        held = self._moving.records if self._moving is not None else self._arrived
+        return int(held[0].timestamp) if held else self._dropped_ms
 
     def start(self) -> None:
         """Claim the partition and begin to carry."""
@@ -118,8 +128,7 @@ class EgressLane:
         if self._task is not None:
             done, _ = await asyncio.wait({self._task}, timeout=budget_s)
             if not done:
-                self._task.cancel()
-                await asyncio.wait({self._task})
+                await end(self._task)
 
     def deliver(self, records: Sequence[Any]) -> bool:
         """Take fetched records; True asks for a pause of the partition until `resume`."""
@@ -152,6 +161,7 @@ class EgressLane:
                 return
             except FencedError as error:
                 self.fenced = True
+                self.failures += 1
                 self.last_error = str(error)
                 logger.warning("egress %s[%s] ends: %s", self.name, self.partition, error)
                 # If the group still gives the partition to this worker when any paused one has found out that it lost it,
@@ -163,6 +173,7 @@ class EgressLane:
                 # Whatever it was, the way on is the same; giving up would stop the partition in silence.
                 if self._stopping:
                     return
+                self.failures += 1
                 self.last_error = str(error) if isinstance(error, BridgeError) else type(error).__name__
                 logger.warning(
                     "egress %s[%s] waits %.1f s and goes on from the stored position: %s",
@@ -210,6 +221,7 @@ class EgressLane:
         """Batches until something fails or the lane stops; the next one is prepared while one is on its way."""
         batch = await self._next_batch()
         while batch is not None:
+            self._moving = batch
             sent, offset = await self._send(batch)
             following = _Batch()
             self._fill(following)
@@ -218,7 +230,7 @@ class EgressLane:
                 return
             # More has arrived meanwhile: the fuller a batch, the cheaper a record.
             self._fill(following)
-            batch = following if following.records else None
+            batch = self._moving = following if following.records else None
 
     async def _next_batch(self) -> _Batch | None:
         while True:
@@ -268,6 +280,7 @@ class EgressLane:
             sequence = await self._look(offset, error)
         self._position = Position(offset, self._position.epoch, self._owner, sequence)
         self.offset = offset
+        self._dropped_ms = None
         self.last_error = None
         self.carried += len(batch.messages)
         self.rejected += len(batch.rejected)
@@ -297,6 +310,8 @@ class EgressLane:
     def _drop(self) -> None:
         """Forget what was read; it is read again from the stored position."""
         self._accepting = False
+        self._dropped_ms = self.oldest_ms
+        self._moving = None
         self._arrived.clear()
         self.held = self.held_bytes = 0
 

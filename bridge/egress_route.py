@@ -16,13 +16,14 @@ from bridge.kafka_source import KafkaSource, PartitionOfSource
 from bridge.routes import EgressRoute
 from bridge.subjects import encode_token
 from bridge.target_stream import limits_of_target
+from connections.kafka_cluster import KafkaCluster
 
 
 class Installation(NamedTuple):
     """What all routes of an installation share."""
 
     name: str
-    kafka_bootstrap: str
+    kafka: KafkaCluster | str
     partitions: int
     session_timeout_s: float = 5.0
 
@@ -37,7 +38,7 @@ class RunningEgress:
         self._letters = letters
         self._writer = BatchWriter(nc)
         self.source = KafkaSource(
-            installation.kafka_bootstrap,
+            installation.kafka,
             topic=route.source.topic,
             group=group_of(installation.name, route),
             client_id=f"{installation.name}-{route.name}",

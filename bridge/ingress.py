@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from bridge.ending import end
 from bridge.errors import BridgeError, UnmappableError
 from bridge.header_names import TOMBSTONE
 from bridge.jetstream import PULL_MAX_BYTES, Delivery, OrderedPull
@@ -82,6 +83,7 @@ class IngressLane:
         self.carried = 0
         self.rejected = 0
         self.looped = 0
+        self.failures = 0
         self.last_error: str | None = None
         self.rate = Rate()
         self._topic = topic
@@ -111,8 +113,7 @@ class IngressLane:
         if self._task is not None:
             done, _ = await asyncio.wait({self._task}, timeout=2.0)
             if not done:
-                self._task.cancel()
-                await asyncio.wait({self._task})
+                await end(self._task)
             # A start that was under way has subscribed anew.
             await self._pull.stop()
 
@@ -131,12 +132,13 @@ class IngressLane:
                     if deliveries:
                         await self._carry(deliveries)
                         backoff = FIRST_BACKOFF_S
-                        self.last_error = None
+                    self.last_error = None
                 await self._acknowledge()
             except Exception as error:
                 # Whatever it was, the way on is the same; giving up would stop the partition in silence.
                 if self._stopping:
                     return
+                self.failures += 1
                 self.last_error = str(error) if isinstance(error, BridgeError) else type(error).__name__
                 logger.warning(
                     "ingress %s stopped (%s) and resumes in order in %.1f s", self.name, self.last_error, backoff

@@ -18,11 +18,12 @@ from nats.errors import Error as NatsError
 
 from bridge.dead_letters import DeadLetter, DeadLetters
 from bridge.egress_route import Installation
+from bridge.ending import end
 from bridge.errors import BridgeError, StreamMismatchError, UnmappableError
 from bridge.header_mapping import IngressHeaders
-from bridge.ingress import IngressLane, KafkaWriter, Router, stop_all
+from bridge.ingress import Destination, IngressLane, KafkaWriter, Router, stop_all
 from bridge.jetstream import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, Delivery, JetStreamError, api
-from bridge.routes import PARTITION, IngressRoute, Route
+from bridge.routes import IngressRoute, Route
 from bridge.routing import hashed, router_of
 from bridge.streams import ensure_consumer
 
@@ -41,7 +42,7 @@ def owner_of(route: IngressRoute, partitions: int) -> int:
 def consumers_of(route: IngressRoute, partitions: int) -> list[dict[str, Any]]:
     """Declarations of the durable consumers of a route, in the form of JetStream's consumer configuration."""
     numbers = range(partitions) if route.per_partition else (None,)
-    return [_consumer(route, number) for number in numbers]
+    return [_consumer(route, number, partitions) for number in numbers]
 
 
 def declared_consumers(routes: Iterable[Route], partitions: int) -> list[tuple[str, dict[str, Any]]]:
@@ -86,6 +87,11 @@ class RunningIngress:
         self._waiting: asyncio.Task[None] | None = None
 
     @property
+    def router(self) -> Router:
+        """Says where a message of this route goes."""
+        return self._router
+
+    @property
     def waits_for_stream(self) -> bool:
         """Whether this worker would carry the route if its stream were there."""
         return self._waiting is not None and not self._is_there
@@ -119,8 +125,7 @@ class RunningIngress:
         """Stop carrying; what Kafka has is acknowledged."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
+            await end(waiting)
         lanes, self.lanes = self.lanes, {}
         await stop_all(lanes.values())
 
@@ -142,13 +147,13 @@ class RunningIngress:
             self.lanes[number].start()
 
     def _lane(self, partition: int | None) -> IngressLane:
-        stream, declared = self.route.source.stream, _consumer(self.route, partition)
+        stream, declared = self.route.source.stream, _consumer(self.route, partition, self._installation.partitions)
         return IngressLane(
             self._nc,
             stream=stream,
             consumer=declared["durable_name"],
             topic=self.route.target.topic,
-            route=self._router,
+            route=self._router if self.route.source.partitions is None else _only(partition, self._router),
             headers=IngressHeaders(self.route, self._installation.name),
             reject=self._reject,
             write=self._write,
@@ -199,7 +204,18 @@ async def waiting_of(nc: Client, stream: str, consumer: str) -> int:
     return int(info["num_pending"]) + int(info["num_ack_pending"])
 
 
-def _consumer(route: IngressRoute, partition: int | None) -> dict[str, Any]:
+def _only(partition: int | None, router: Router) -> Router:
+    """What belongs to other partitions is passed over: their own consumers read it, too."""
+
+    def route(delivery: Delivery) -> Destination | None:
+        destination = router(delivery)
+        assert isinstance(destination, Destination), "a partition that comes from the key is known at once"
+        return destination if destination.partition == partition else None
+
+    return route
+
+
+def _consumer(route: IngressRoute, partition: int | None, partitions: int) -> dict[str, Any]:
     declared: dict[str, Any] = {
         "durable_name": route.consumer(partition),
         "deliver_policy": "all",
@@ -210,6 +226,9 @@ def _consumer(route: IngressRoute, partition: int | None) -> dict[str, Any]:
         "max_ack_pending": 50_000,
         "max_waiting": 512,
     }
-    if route.source.filter is not None:
-        declared["filter_subject"] = route.source.filter.replace(PARTITION, str(partition))
+    filters = route.filters(partition, partitions)
+    if len(filters) == 1:
+        declared["filter_subject"] = filters[0]
+    elif filters:
+        declared["filter_subjects"] = filters
     return declared

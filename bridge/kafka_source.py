@@ -16,7 +16,9 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from aiokafka.structs import OffsetAndMetadata
 
 from bridge.egress import EgressLane
+from bridge.ending import end
 from bridge.errors import BridgeError
+from connections.kafka_cluster import KafkaCluster, kafka_options
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class KafkaSource:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        kafka: KafkaCluster | str,
         *,
         topic: str,
         group: str,
@@ -44,9 +46,10 @@ class KafkaSource:
         new_lane: Callable[[int, PartitionOfSource], EgressLane],
     ) -> None:
         self.topic = topic
+        self.failures = 0
         self.last_error: str | None = None
         self._options: dict[str, Any] = {
-            "bootstrap_servers": bootstrap_servers,
+            **kafka_options(kafka),
             "group_id": group,
             "client_id": client_id,
             "enable_auto_commit": False,
@@ -77,13 +80,20 @@ class KafkaSource:
         self._stopping = True
         await self._stop_lanes(list(self._lanes))
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
         await self._close()
 
     def lanes(self) -> list[EgressLane]:
         """The lanes of the partitions of this worker."""
         return [self._lanes[tp] for tp in sorted(self._lanes)]
+
+    def behind(self, lane: EgressLane) -> int:
+        """Records of a lane's partition that are not known to be stored, by where the partition ended at its last fetch."""
+        tp = TopicPartition(self.topic, lane.partition)
+        if self._consumer is None or lane.offset is None or tp not in self._consumer.assignment():
+            return 0
+        end: int | None = self._consumer.highwater(tp)
+        return 0 if end is None else max(0, end - lane.offset)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -92,6 +102,7 @@ class KafkaSource:
                 await self._fetch()
             except Exception as error:
                 # Whatever it was, the way on is the same; giving up would stop the route in silence.
+                self.failures += 1
                 self.last_error = type(error).__name__
                 logger.warning("egress source %s starts again in %.0f s: %s", self.topic, RETRY_S, self.last_error)
                 await self._stop_lanes(list(self._lanes))

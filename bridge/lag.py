@@ -10,9 +10,10 @@ from nats.aio.client import Client
 from bridge.checkpoint import Checkpoint
 from bridge.ingress_route import declared_consumers, waiting_of
 from bridge.routes import EgressRoute, Route
+from connections.kafka_cluster import KafkaCluster, kafka_options
 
 
-async def lags(nc: Client, bootstrap_servers: str, routes: Sequence[Route], partitions: int) -> dict[str, int]:
+async def lags(nc: Client, kafka: KafkaCluster | str, routes: Sequence[Route], partitions: int) -> dict[str, int]:
     """Per route the messages that are not carried yet. Raises the client's error when a server does not answer."""
     found: dict[str, int] = {}
     for route in routes:
@@ -26,7 +27,7 @@ async def lags(nc: Client, bootstrap_servers: str, routes: Sequence[Route], part
     egress = [route for route in routes if isinstance(route, EgressRoute)]
     if not egress:
         return found
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+    consumer = AIOKafkaConsumer(**kafka_options(kafka))
     await consumer.start()
     try:
         for route in egress:

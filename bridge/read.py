@@ -29,9 +29,9 @@ async def last_message(nc: Client, stream: str, filter_subject: str) -> StoredMe
     return await _message(nc, stream, {"last_by_subj": filter_subject})
 
 
-async def first_message(nc: Client, stream: str, filter_subject: str) -> StoredMessage | None:
-    """The oldest message under a filter, or None."""
-    return await _message(nc, stream, {"seq": 1, "next_by_subj": filter_subject})
+async def first_message(nc: Client, stream: str, filter_subject: str, *, after: int = 0) -> StoredMessage | None:
+    """The oldest message under a filter with a stream sequence above `after`, or None."""
+    return await _message(nc, stream, {"seq": after + 1, "next_by_subj": filter_subject})
 
 
 async def message_at(nc: Client, stream: str, stream_sequence: int) -> StoredMessage | None:

@@ -1,10 +1,10 @@
-"""What workers say about their routes: each answers a question on one subject of the installation, whoever asks gathers the answers."""
+"""What workers say about themselves: each answers a question on one subject of the installation, whoever asks gathers the answers."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,46 +14,56 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-
-def subject_of(installation: str) -> str:
-    """Where workers are asked."""
-    return f"person.internal.{installation}.routes"
+ROUTES = "routes"
+STATUS = "status"
 
 
-class RouteReports:
-    """Answers for one worker."""
+def subject_of(installation: str, about: str) -> str:
+    """Where workers are asked about something."""
+    return f"person.internal.{installation}.{about}"
 
-    def __init__(self, nc: Client, installation: str, worker: str, report: Callable[[], list[dict[str, Any]]]) -> None:
+
+class WorkerReports:
+    """Answers for one worker, `{worker, <about>}`; several subjects of the installation at once."""
+
+    def __init__(self, nc: Client, installation: str, worker: str, reports: Mapping[str, Callable[[], Any]]) -> None:
         self._nc = nc
-        self._subject = subject_of(installation)
+        self._installation = installation
         self._worker = worker
-        self._report = report
-        self._subscription: Subscription | None = None
+        self._reports = reports
+        self._subscriptions: list[Subscription] = []
 
     async def start(self) -> None:
         """Begin to answer."""
-        self._subscription = await self._nc.subscribe(self._subject, cb=self._answer)
+        for about, report in self._reports.items():
+            self._subscriptions.append(
+                await self._nc.subscribe(subject_of(self._installation, about), cb=self._answer(about, report))
+            )
 
     async def stop(self) -> None:
         """Answer no more."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None and not self._nc.is_closed:
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            if not self._nc.is_closed:
+                with suppress(NatsError):
+                    await subscription.unsubscribe()
+
+    def _answer(self, about: str, report: Callable[[], Any]) -> Any:
+        async def answer(message: Msg) -> None:
+            # A question without a reply subject asks nothing.
             with suppress(NatsError):
-                await subscription.unsubscribe()
+                await message.respond(json.dumps({"worker": self._worker, about: report()}).encode())
 
-    async def _answer(self, message: Msg) -> None:
-        # A question without a reply subject asks nothing.
-        with suppress(NatsError):
-            await message.respond(json.dumps({"worker": self._worker, "routes": self._report()}).encode())
+        return answer
 
 
-async def gather(nc: Client, installation: str, *, wait_s: float) -> list[dict[str, Any]]:
-    """The answers of all workers, `{worker, routes}`, that come within `wait_s` of the one before."""
+async def gather(nc: Client, installation: str, about: str, *, wait_s: float) -> list[dict[str, Any]]:
+    """The answers of all workers, `{worker, <about>}`, that come within `wait_s` of the one before."""
     inbox = nc.new_inbox()
     replies = await nc.subscribe(inbox)
     answers: list[dict[str, Any]] = []
     try:
-        await nc.publish(subject_of(installation), b"", reply=inbox)
+        await nc.publish(subject_of(installation, about), b"", reply=inbox)
         with suppress(NatsTimeoutError, asyncio.TimeoutError):
             while True:
                 message = await replies.next_msg(timeout=wait_s)

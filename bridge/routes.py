@@ -4,6 +4,7 @@ The rules that a single route must keep are here; `bridge/route_file.py` reads r
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal, Self
 
@@ -88,11 +89,15 @@ class Bounds(Model):
 
 
 class IngressSource(Model):
-    """A stream, a filter and the durable consumer that remembers the place."""
+    """A stream, a filter and the durable consumer that remembers the place.
+
+    `partitions` says how many the subjects of the stream were partitioned by, where it is another number than that of the application.
+    """
 
     stream: Stream
     filter: str | None = None
     consumer: str | None = Field(None, pattern=r"^[^\s.*>/\\]{1,255}$")
+    partitions: int | None = Field(None, ge=1)
 
     @field_validator("filter")
     @classmethod
@@ -197,6 +202,10 @@ class IngressRoute(Model):
             and (self.key is None or self.key.origin == "none")
         ):
             raise ValueError('partition: from = "key" needs a key')
+        if self.source.partitions is not None and not (
+            self.per_partition and self.partition is not None and self.partition.origin == "key"
+        ):
+            raise ValueError(f'source.partitions: needs {PARTITION} in the filter and partition = {{ from = "key" }}')
         if self.per_partition and self.owner is not None:
             raise ValueError("owner: the owner of each partition runs its consumer")
         consumer = self.source.consumer
@@ -210,6 +219,20 @@ class IngressRoute(Model):
     def per_partition(self) -> bool:
         """Whether there is one consumer per partition, run by its owner."""
         return PARTITION in (self.source.filter or "")
+
+    def filters(self, partition: int | None, partitions: int) -> list[str]:
+        """The filters of the consumer of one of so many partitions; without a partition those of the one consumer.
+
+        A stream that was partitioned by another number has the persons of a partition under all tokens that agree with it in the
+        greatest common divisor of the two: under those, and perhaps persons of other partitions.
+        """
+        if self.source.filter is None:
+            return []
+        tokens: list[int | None] = [partition]
+        if self.source.partitions is not None and partition is not None:
+            step = math.gcd(self.source.partitions, partitions)
+            tokens = list(range(partition % step, self.source.partitions, step))
+        return [self.source.filter.replace(PARTITION, str(token)) for token in tokens]
 
     def consumer(self, partition: int | None) -> str:
         """The name of the durable consumer, of one partition if there is one for each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,12 +12,15 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from bridge.dead_letters import DeadLetters
+from bridge.egress_redrive import EgressRedrive
 from bridge.egress_route import Installation, RunningEgress
 from bridge.errors import BridgeError
 from bridge.ingress import KafkaWriter, Router
+from bridge.ingress_redrive import IngressRedrive
 from bridge.ingress_route import RunningIngress, check_source
 from bridge.routes import EgressRoute, IngressRoute, Route
 from bridge.target_stream import limits_of_target
+from connections.kafka_cluster import KafkaCluster, kafka_options
 
 TOPIC_KNOWN_WITHIN_S = 3.0
 
@@ -43,10 +46,11 @@ class RunningRoutes:
         self._routers = routers
         self.ingress: list[RunningIngress] = []
         self.egress: list[RunningEgress] = []
+        self._joined: set[str] = set()
 
     async def check(self) -> None:
         """Create missing consumers and check streams and topics; raises BridgeError that names the route and what to do."""
-        partitions = await topic_partitions(self._installation.kafka_bootstrap, self._routes)
+        partitions = await topic_partitions(self._installation.kafka, self._routes)
         for route in self._routes:
             if isinstance(route, IngressRoute):
                 self.ingress.append(
@@ -70,7 +74,7 @@ class RunningRoutes:
     async def start(self) -> None:
         """Join the groups of egress routes. Ingress begins with `own`."""
         for egress in self.egress:
-            await egress.start()
+            await self._join(egress)
 
     async def stop(self) -> None:
         """Stop everything."""
@@ -85,17 +89,50 @@ class RunningRoutes:
         """Stop all ingress."""
         await asyncio.gather(*(ingress.disown() for ingress in self.ingress))
 
+    async def carry(self, wanted: Callable[[Route], bool], partitions: frozenset[int]) -> None:
+        """Carry the wanted routes, ingress for partitions that this worker owns now, and stop all others."""
+        for ingress in self.ingress:
+            if wanted(ingress.route):
+                ingress.own(partitions)
+        await asyncio.gather(*(ingress.disown() for ingress in self.ingress if not wanted(ingress.route)))
+        for number, egress in enumerate(self.egress):
+            if wanted(egress.route):
+                await self._join(egress)
+            elif egress.route.name in self._joined:
+                self._joined.remove(egress.route.name)
+                await egress.stop()
+                self.egress[number] = RunningEgress(self._nc, egress.route, self._installation, self._letters)
+
+    async def _join(self, egress: RunningEgress) -> None:
+        if egress.route.name not in self._joined:
+            self._joined.add(egress.route.name)
+            await egress.start()
+
+    def ingress_redrive(self, name: str) -> IngressRedrive | None:
+        """Redrives of an ingress route by its name, None when this installation has no such route."""
+        found = next((one for one in self.ingress if one.route.name == name), None)
+        if found is None:
+            return None
+        return IngressRedrive(self._nc, found.route, self._installation.name, write=self._write, router=found.router)
+
+    def egress_redrive(self, name: str) -> EgressRedrive | None:
+        """Redrives of an egress route by its name, None when this installation has no such route."""
+        found = next((one for one in self.egress if one.route.name == name), None)
+        if found is None:
+            return None
+        return EgressRedrive(self._nc, found.route, self._installation.name, self._installation.kafka)
+
     def report(self) -> list[dict[str, Any]]:
         """What this worker carries: one entry per route with its consumers or partitions, counters, rate and last error."""
         return [*(_ingress_report(one) for one in self.ingress), *(_egress_report(one) for one in self.egress)]
 
 
-async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Route]) -> list[str]:
+async def check_routes(nc: Client, kafka: KafkaCluster | str, routes: Sequence[Route]) -> list[str]:
     """What of streams, consumers and topics does not fit the routes, one text each; nothing is created."""
     wrong: list[str] = []
     for route in routes:
         try:
-            await topic_partitions(bootstrap_servers, [route])
+            await topic_partitions(kafka, [route])
             if isinstance(route, IngressRoute):
                 if not route.optional:
                     await check_source(nc, route)
@@ -106,10 +143,10 @@ async def check_routes(nc: Client, bootstrap_servers: str, routes: Sequence[Rout
     return wrong
 
 
-async def topic_partitions(bootstrap_servers: str, routes: Sequence[Route]) -> dict[str, int]:
+async def topic_partitions(kafka: KafkaCluster | str, routes: Sequence[Route]) -> dict[str, int]:
     """The number of partitions of each topic of the routes; raises BridgeError for a missing one."""
     wanted = {topic_of(route) for route in routes}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka_options(kafka), request_timeout_ms=10_000)
     await admin.start()
     try:
         # Not every broker knows at once a topic that was created a moment ago.
@@ -141,6 +178,7 @@ def _ingress_report(running: RunningIngress) -> dict[str, Any]:
         "carried": sum(lane.carried for lane in lanes.values()),
         "rejected": sum(lane.rejected for lane in lanes.values()),
         "looped": sum(lane.looped for lane in lanes.values()),
+        "failures": sum(lane.failures for lane in lanes.values()),
         "rate": sum(lane.rate.per_second() for lane in lanes.values()),
         "last_error": next((lane.last_error for lane in lanes.values() if lane.last_error), None),
         "waits_for_stream": running.waits_for_stream,
@@ -158,6 +196,7 @@ def _egress_report(running: RunningEgress) -> dict[str, Any]:
         "deleted": sum(lane.deleted for lane in lanes),
         "paused": sum(lane.paused for lane in lanes),
         "held": sum(lane.held for lane in lanes),
+        "failures": sum(lane.failures for lane in lanes) + running.source.failures,
         "rate": sum(lane.rate.per_second() for lane in lanes),
         "last_error": next((lane.last_error for lane in lanes if lane.last_error), None) or running.source.last_error,
     }

@@ -68,10 +68,10 @@ async def _ensure_stream(nc: Client, declared: StreamConfig) -> None:
                 raise
             raise StreamMismatchError(f"stream {name} could not be created: {refused.description}") from refused
         return
-    differences = list(_differences(declared, found))
-    if differences:
+    wrong = list(differences(declared, found))
+    if wrong:
         raise StreamMismatchError(
-            f"stream {name} exists with another configuration: {'; '.join(differences)}. "
+            f"stream {name} exists with another configuration: {'; '.join(wrong)}. "
             f"Change the stream or the declaration in config/streams.py so that both agree."
         )
 
@@ -86,18 +86,18 @@ async def _ensure_consumer(nc: Client, stream: str, declared: Mapping[str, Any])
         body = {"stream_name": stream, "config": dict(declared), "action": ""}
         await api(nc, f"CONSUMER.CREATE.{stream}.{name}", body, timeout_s=_ANSWER_S)
         return
-    differences = list(_differences(declared, found))
-    if differences:
+    wrong = list(differences(declared, found))
+    if wrong:
         raise StreamMismatchError(
-            f"consumer {name} of {stream} exists with another configuration: {'; '.join(differences)}. Delete it or change the declaration."
+            f"consumer {name} of {stream} exists with another configuration: {'; '.join(wrong)}. Delete it or change the declaration."
         )
 
 
-def _differences(declared: Mapping[str, Any], found: Mapping[str, Any], path: str = "") -> Iterable[str]:
+def differences(declared: Mapping[str, Any], found: Mapping[str, Any], path: str = "") -> Iterable[str]:
     """Declared settings that the server holds otherwise; settings that are not declared are left to the operator."""
     for key, wanted in declared.items():
         has = found.get(key)
         if isinstance(wanted, Mapping) and isinstance(has, Mapping):
-            yield from _differences(wanted, has, f"{path}{key}.")
+            yield from differences(wanted, has, f"{path}{key}.")
         elif has != wanted and not (not has and not wanted):
             yield f"{path}{key} is {has!r}, declared {wanted!r}"

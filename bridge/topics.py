@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from bridge.errors import BridgeError
+from connections.kafka_cluster import KafkaCluster, kafka_options
 
 PATIENCE_S = 20.0
 """How long a cluster may take until every broker knows who leads."""
@@ -40,7 +41,7 @@ class TopicMismatchError(BridgeError):
     """A topic exists with another configuration."""
 
 
-async def ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
+async def ensure_topics(kafka: KafkaCluster | str, declared: Iterable[DeclaredTopic]) -> None:
     """Create missing topics; raise TopicMismatchError when an existing one differs in partitions or a declared setting, or has fewer replicas.
 
     While a cluster elects, it is asked again; raises BridgeError when that took 20 s.
@@ -50,19 +51,19 @@ async def ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic
     deadline = loop.time() + PATIENCE_S
     while True:
         try:
-            return await _ensure_topics(bootstrap_servers, declared)
+            return await _ensure_topics(kafka, declared)
         except (KafkaError, TimeoutError) as error:
             if isinstance(error, KafkaError) and not error.retriable:
                 raise
             if loop.time() > deadline:
                 raise BridgeError(
-                    f"Kafka at {bootstrap_servers} did not tell its topics within {PATIENCE_S:g} s ({type(error).__name__})"
+                    f"Kafka at {kafka} did not tell its topics within {PATIENCE_S:g} s ({type(error).__name__})"
                 ) from error
             await asyncio.sleep(0.5)
 
 
-async def _ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopic]) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000)
+async def _ensure_topics(kafka: KafkaCluster | str, declared: Iterable[DeclaredTopic]) -> None:
+    admin = AIOKafkaAdminClient(**kafka_options(kafka), request_timeout_ms=10_000)
     await admin.start()
     try:
         existing = set(await admin.list_topics())
@@ -81,7 +82,8 @@ async def _ensure_topics(bootstrap_servers: str, declared: Iterable[DeclaredTopi
         await admin.close()
 
 
-async def _check(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> None:
+async def differences_of(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> list[str]:
+    """What of an existing topic is not as it is declared; raises the client's error when the cluster does not tell."""
     differences = []
     description = (await admin.describe_topics([topic.name]))[0]
     partitions = len(description["partitions"])
@@ -98,6 +100,11 @@ async def _check(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> None:
         for name, wanted in topic.settings.items()
         if found.get(name) != wanted
     ]
+    return differences
+
+
+async def _check(admin: AIOKafkaAdminClient, topic: DeclaredTopic) -> None:
+    differences = await differences_of(admin, topic)
     if differences:
         raise TopicMismatchError(
             f"topic {topic.name} exists with another configuration: {'; '.join(differences)}. "

@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from bridge.errors import BridgeError
 from bridge.headers import SEQUENCE, STREAM
 from bridge.jetstream import NO_MESSAGE, JetStreamError, api
+from connections.kafka_cluster import KafkaCluster, kafka_options
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class ProcessedLog:
     topic: str
     partitions: int
     group: str
+    trims_stream: bool = True
+    """False where somebody else processes the stream now: what the topic still holds goes by age, the stream is left alone."""
 
 
 class TrimPlan(NamedTuple):
@@ -62,13 +65,13 @@ class Trimming:
     """Trims one log periodically; errors are logged and the next period tries again."""
 
     def __init__(
-        self, nc: Client, bootstrap_servers: str, log: ProcessedLog, *, keep_s: float, interval_s: float
+        self, nc: Client, kafka: KafkaCluster | str, log: ProcessedLog, *, keep_s: float, interval_s: float
     ) -> None:
         self.purged = 0
         self.deleted = 0
         self.last_error: str | None = None
         self._nc = nc
-        self._bootstrap_servers = bootstrap_servers
+        self._kafka = kafka
         self._log = log
         self._keep_s = keep_s
         self._interval_s = interval_s
@@ -102,7 +105,7 @@ class Trimming:
             await asyncio.sleep(self._interval_s)
 
     async def _round(self) -> None:
-        purged, deleted = await trim(self._nc, self._bootstrap_servers, self._log, keep_s=self._keep_s)
+        purged, deleted = await trim(self._nc, self._kafka, self._log, keep_s=self._keep_s)
         self.purged += purged
         self.deleted += deleted
         if purged or deleted:
@@ -111,12 +114,12 @@ class Trimming:
             )
 
 
-async def trim(nc: Client, bootstrap_servers: str, log: ProcessedLog, *, keep_s: float) -> tuple[int, int]:
+async def trim(nc: Client, kafka: KafkaCluster | str, log: ProcessedLog, *, keep_s: float) -> tuple[int, int]:
     """Remove what is processed and older than `keep_s` seconds; returns how many messages and records went.
 
     Raises BridgeError, KafkaError or NatsError when a server does not do its part; then some of it may be gone already.
     """
-    async with _kafka(bootstrap_servers) as (admin, reader):
+    async with _kafka(kafka) as (admin, reader):
         plan = await _plan(nc, admin, reader, log, keep_s)
         deleted = 0
         if plan.delete_before:
@@ -126,22 +129,22 @@ async def trim(nc: Client, bootstrap_servers: str, log: ProcessedLog, *, keep_s:
             )
             deleted = sum(max(0, plan.delete_before[tp.partition] - begin) for tp, begin in begins.items())
     purged = 0
-    if plan.purge_below > plan.first_sequence:
+    if log.trims_stream and plan.purge_below > plan.first_sequence:
         purged = (await api(nc, f"STREAM.PURGE.{log.stream}", {"seq": plan.purge_below}, timeout_s=30))["purged"]
     return purged, deleted
 
 
-async def plan_trim(nc: Client, bootstrap_servers: str, log: ProcessedLog, *, keep_s: float) -> TrimPlan:
+async def plan_trim(nc: Client, kafka: KafkaCluster | str, log: ProcessedLog, *, keep_s: float) -> TrimPlan:
     """What `trim` would remove now."""
-    async with _kafka(bootstrap_servers) as (admin, reader):
+    async with _kafka(kafka) as (admin, reader):
         return await _plan(nc, admin, reader, log, keep_s)
 
 
 @asynccontextmanager
-async def _kafka(bootstrap_servers: str) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+async def _kafka(kafka: KafkaCluster | str) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
+    admin = AIOKafkaAdminClient(**kafka_options(kafka), request_timeout_ms=REQUEST_TIMEOUT_MS)
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
+        **kafka_options(kafka),
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         # A position that is gone must not move to where somebody else has not read yet.
         auto_offset_reset="none",
@@ -187,7 +190,8 @@ async def _plan(
     bounds = [carried + 1, *unprocessed]
     if young_sequence is not None:
         bounds.append(young_sequence)
-    purge_below = min(bounds)
+    # The first sequence of a stream that never had a message is 0.
+    purge_below = min(bounds) if state["messages"] else first_sequence
     oldest_s = (
         time.time() - datetime.fromisoformat(state["first_ts"]).timestamp() if purge_below > first_sequence else 0.0
     )

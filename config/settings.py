@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from config.access_settings import AccessSettings
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """One value per setting; a wrong one is refused at start with its name and rule."""
 
     model_config = SettingsConfigDict(env_prefix="PERSON_", extra="ignore", frozen=True)
 
-    nats_url: str = Field("nats://127.0.0.1:4222", description="Addresses of the NATS servers, comma separated.")
-    kafka_bootstrap: str = Field(
-        "127.0.0.1:9092", description="Bootstrap addresses of the Kafka cluster, comma separated."
+    app_id: str = Field(
+        "person", description="Consumer group and prefix of changelog topics; `-<PERSON_GENERATION>` is put behind it."
     )
-    app_id: str = Field("person", description="Consumer group and prefix of changelog topics.")
+    generation: str = Field(
+        "",
+        pattern=r"^([a-z][a-z0-9]{0,19})?$",
+        description="Generation that this worker builds or serves; empty for the first one of an installation.",
+    )
     partitions: int = Field(
-        8, ge=1, le=1024, description="Partitions of every stream and topic; fixed for the life of a stream."
+        8, ge=1, le=1024, description="Partitions of every topic and table; fixed for the life of a generation."
+    )
+    stream_partitions: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Partitions in the subjects of the streams, fixed for their life; PERSON_PARTITIONS if it is not set.",
     )
     replicas: int = Field(
         1,
@@ -95,4 +107,32 @@ class Settings(BaseSettings):
     shipped_policies: bool = Field(
         True, description="Whether a starting worker registers and activates the policies that come with the product."
     )
+    stop_budget_s: float = Field(
+        20.0,
+        ge=5.0,
+        le=600.0,
+        description="How long an orderly stop may take before the worker ends at once, which loses nothing either; a supervisor should wait some seconds longer before it kills.",
+    )
+    traces: bool = Field(
+        False,
+        description="Whether spans are written and exported by OTLP over HTTP; the standard variables `OTEL_…` say where to and how many.",
+    )
     log_level: str = Field("INFO", description="Level of the worker's log.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_generation(cls, values: dict[str, Any]) -> dict[str, Any]:
+        generation = values.get("generation")
+        if generation:
+            values = {**values, "app_id": f"{values.get('app_id', cls.model_fields['app_id'].default)}-{generation}"}
+        return values
+
+    @property
+    def installation(self) -> str:
+        """What all generations of an installation share: PERSON_APP_ID as it was given."""
+        return self.app_id.removesuffix(f"-{self.generation}") if self.generation else self.app_id
+
+    @property
+    def stored_partitions(self) -> int:
+        """The partitions in the subjects of the streams."""
+        return self.stream_partitions or self.partitions

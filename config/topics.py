@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from config.settings import Settings
 
@@ -11,6 +12,7 @@ EVENTS = "person.events"
 FOREIGN = "person.foreign"
 SAGAS = "person.sagas"
 TIMERS = "person.timers"
+OWN_TOPICS = (COMMANDS, EVENTS, FOREIGN, SAGAS, TIMERS)
 TABLES = (
     "network",
     "outcomes",
@@ -32,6 +34,16 @@ ANY_TIME = str((1 << 63) - 1)
 """Records of lane topics have JetStream's time, which may be ahead of the broker's."""
 
 
+class OwnTopics(NamedTuple):
+    """The names of our own topics in one generation."""
+
+    commands: str
+    events: str
+    foreign: str
+    sagas: str
+    timers: str
+
+
 @dataclass(frozen=True)
 class Topic:
     """A topic and the settings that matter; all others are the broker's."""
@@ -40,6 +52,16 @@ class Topic:
     partitions: int
     replicas: int
     settings: dict[str, str]
+
+
+def topic_of(topic: str, generation: str) -> str:
+    """The name of one of our own topics in a generation; the first one has no name."""
+    return f"{topic}.{generation}" if generation else topic
+
+
+def own_topics(generation: str) -> OwnTopics:
+    """The topics that the lanes of a generation read."""
+    return OwnTopics(*(topic_of(topic, generation) for topic in OWN_TOPICS))
 
 
 def declared_by(settings: Settings) -> list[Topic]:
@@ -68,7 +90,7 @@ def declared_by(settings: Settings) -> list[Topic]:
     return [
         *changelogs,
         Topic(
-            COMMANDS,
+            topic_of(COMMANDS, settings.generation),
             partitions,
             replicas,
             # Small segments: processed commands carry personal data and are trimmed from the log.
@@ -82,7 +104,7 @@ def declared_by(settings: Settings) -> list[Topic]:
             },
         ),
         Topic(
-            EVENTS,
+            topic_of(EVENTS, settings.generation),
             partitions,
             replicas,
             {
@@ -94,7 +116,7 @@ def declared_by(settings: Settings) -> list[Topic]:
             },
         ),
         Topic(
-            SAGAS,
+            topic_of(SAGAS, settings.generation),
             partitions,
             replicas,
             {
@@ -107,7 +129,7 @@ def declared_by(settings: Settings) -> list[Topic]:
         ),
         *(
             Topic(
-                name,
+                topic_of(name, settings.generation),
                 partitions,
                 replicas,
                 # Each is read once; JetStream holds what a lane has not taken.

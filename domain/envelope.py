@@ -35,6 +35,7 @@ ACTOR_PATTERN: Final = (
     rf"^(?:(?:{'|'.join(ACTOR_KINDS)}):[A-Za-z0-9._:-]{{1,128}}|policy:[A-Za-z0-9._:-]{{1,117}}@[0-9]{{1,10}})$"
 )
 TRACEPARENT_PATTERN: Final = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+_TRACEPARENT: Final = re.compile(TRACEPARENT_PATTERN[1:-1], re.ASCII)
 CONTEXT_KEY_PATTERN: Final = (
     r"^(?:request_id|session_id|channel|tenant|import_id|saga_id|saga_step|policy|x_[a-z0-9_]{1,62})$"
 )
@@ -48,6 +49,11 @@ Ordinal = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 """A version or a sequence."""
 Depth = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 """Length of a chain of causes."""
+
+
+def trace_context(value: object) -> str | None:
+    """What a message that nobody has checked says in `traceparent`; None for what is no trace context."""
+    return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
 
 
 def actor_kind(actor: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Self, get_args
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError, WithJsonSchema
 
-from domain.envelope import MAX_INTEGER, TRACEPARENT_PATTERN
+from domain.envelope import MAX_INTEGER, trace_context
 from domain.fields import broken_rule
 from domain.ids import UUID_PATTERN, is_person_id
 from domain.times import parse_instant
@@ -21,7 +21,6 @@ from domain.values.rules import broken
 MAX_FOREIGN_BYTES: Final = 256 << 10
 """What a message of a neighbour may weigh; the largest one says which languages a person writes."""
 
-_TRACEPARENT: Final = re.compile(TRACEPARENT_PATTERN[1:-1], re.ASCII)
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_.]{0,95}", re.ASCII)
 
 
@@ -72,9 +71,6 @@ def read_foreign_event(raw: bytes, *, subject: str, stored_at: datetime) -> Fore
     data = document.get("data", {})
     if not isinstance(data, dict):
         raise Undecodable("undecodable", "data: object")
-    traceparent = document.get("traceparent")
-    if not isinstance(traceparent, str) or _TRACEPARENT.fullmatch(traceparent) is None:
-        traceparent = None
     correlationid, depth = _cause(document, event_id)
     return ForeignEvent(
         id=event_id,
@@ -83,7 +79,7 @@ def read_foreign_event(raw: bytes, *, subject: str, stored_at: datetime) -> Fore
         name=name,
         correlationid=correlationid,
         depth=depth,
-        traceparent=traceparent,
+        traceparent=trace_context(document.get("traceparent")),
         day=_day(document, stored_at),
         stored_at=stored_at,
         data=data,

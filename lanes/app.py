@@ -35,7 +35,7 @@ THREAD_TURN_S = 0.001
 """How long a thread beside the loop may keep the interpreter while lanes wait for it; five times that is the interpreter's own default."""
 COLLECT_EVERY_S = 300.0
 STOP_BUDGET_S = 20.0
-"""Lanes end their cycles and clients their requests in less; aiokafka has been seen to wait for ever for a fetch (0.14)."""
+"""How long a stop may take unless the application says otherwise. Lanes end their cycles and clients their requests in less; aiokafka has been seen to wait for ever for a fetch (0.14)."""
 
 
 class LaneApp(faust.App):
@@ -58,6 +58,7 @@ class LaneApp(faust.App):
         super().__init__(*args, TableManager=LaneTables, PartitionAssignor=LanePartitionAssignor, **kwargs)
         self.before_recovery: list[Callable[[frozenset[TP]], Awaitable[None]]] = []
         self.lane_settings = lane_settings
+        self.stop_budget_s = STOP_BUDGET_S
         self.recovery_settings = recovery_settings or RecoverySettings()
         self.lane_producer = producer
         self.lane_writer = writer
@@ -70,12 +71,12 @@ class LaneApp(faust.App):
 
     async def stop(self) -> None:
         """Stop all services; a stop that hangs ends the process, which loses nothing: lanes commit only what is durable."""
-        given_up = asyncio.get_running_loop().call_later(STOP_BUDGET_S, self._end_at_once)
+        given_up = asyncio.get_running_loop().call_later(self.stop_budget_s, self._end_at_once)
         await super().stop()
         given_up.cancel()
 
     def _end_at_once(self) -> None:
-        self.log.critical("stopping has not ended within %s s; the worker ends", STOP_BUDGET_S)
+        self.log.critical("stopping has not ended within %s s; the worker ends", self.stop_budget_s)
         os._exit(1)
 
     async def on_stop(self) -> None:

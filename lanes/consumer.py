@@ -132,6 +132,14 @@ class LaneConsumer(driver.Consumer):
         """Ask the group for a new assignment."""
         self._thread._ensure_consumer()._coordinator.request_rejoin()
 
+    def end_of_log(self, topic: str, partition: int) -> int | None:
+        """Where the log of an assigned partition ended at its last fetch; None before there was one."""
+        consumer, tp = self._thread._consumer, TP(topic, partition)
+        if consumer is None or tp not in consumer.assignment():
+            return None
+        end: int | None = consumer.highwater(tp)
+        return end
+
     async def lane_positions(self) -> dict[TP, LanePosition]:
         """Where each assigned lane partition goes on: behind the committed offset, or at the earliest record without one."""
         assigned = [tp for tp in self.assignment() if self.app.lanes.runs(tp.topic)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from aiokafka.errors import (
 )
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from connections.kafka_cluster import KafkaCluster, kafka_options
+from lanes.clock_reading import ClockReading
 from lanes.epoch import ProducerEpoch, next_epoch
 from lanes.produce_request import ProducedBatch, ProduceRequest
 from lanes.producer import OutgoingBatch
@@ -111,8 +114,8 @@ class _Chunk:
 class FencedProducer:
     """Writes whole batches to partitions that it has claimed. `name` begins the transactional ids, one per partition."""
 
-    def __init__(self, bootstrap_servers: str, *, name: str, client_id: str, max_batch_bytes: int) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, kafka: KafkaCluster | str, *, name: str, client_id: str, max_batch_bytes: int) -> None:
+        self._kafka = kafka
         self._name = name
         self._client_id = client_id
         self._max_batch_bytes = max_batch_bytes
@@ -122,11 +125,13 @@ class FencedProducer:
         self._pending: dict[int, deque[_Chunk]] = {}
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._retrying: set[asyncio.Task[None]] = set()
+        self.clocks: dict[int, ClockReading] = {}
+        """By broker, its clock when it last appended to a changelog."""
 
     async def start(self) -> None:
         """Connect; raises the client's error when no broker answers."""
         client = AIOKafkaClient(
-            bootstrap_servers=self._bootstrap_servers, client_id=self._client_id, request_timeout_ms=REQUEST_TIMEOUT_MS
+            **kafka_options(self._kafka), client_id=self._client_id, request_timeout_ms=REQUEST_TIMEOUT_MS
         )
         try:
             await client.bootstrap()
@@ -258,6 +263,7 @@ class FencedProducer:
         request = ProduceRequest(
             (ProducedBatch(chunk.at.topic, chunk.at.partition, chunk.data) for chunk in chunks), REPLICAS_TIMEOUT_MS
         )
+        sent = time.time()
         try:
             answer = await self._connected().send(node, request)
         except Exception as error:
@@ -265,7 +271,10 @@ class FencedProducer:
             self._repeat(chunks, type(error).__name__)
             return
         unanswered = {chunk.at: chunk for chunk in chunks}
-        for topic, partition, code, offset in answer.produced:
+        appended_ms = max((one.time_ms for one in answer.produced), default=-1)
+        if appended_ms > 0:
+            self.clocks[node] = ClockReading(appended_ms / 1000, sent, time.time())
+        for topic, partition, code, offset, _ in answer.produced:
             self._answered(unanswered.pop(TopicPartition(topic, partition)), code, offset)
         if unanswered:
             self._repeat(list(unanswered.values()), "no answer for it")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from lanes.agent import Batch, LaneAgent
 from lanes.commit import group_commit
+from lanes.cycle_measures import CycleMeasures
 from lanes.failure import stack_of
 from lanes.fenced_producer import FencedError, FencedProducer
 from lanes.producer import OutgoingBatch, OutgoingRecord
@@ -70,6 +71,7 @@ class Lane:
         max_backlog_bytes: int,
         on_drained: Callable[[], None],
         on_fenced: Callable[[], None],
+        measures: CycleMeasures | None = None,
     ) -> None:
         self.topic = topic
         self.partition = partition
@@ -77,6 +79,7 @@ class Lane:
         self.cycles = 0
         self.records_done = 0
         self.busy_seconds = 0.0
+        self.measures = measures or CycleMeasures()
         self._agents = agents
         self._tables = tuple({table.name: table for agent in agents for table in agent.tables}.values())
         self._producer = producer
@@ -90,6 +93,7 @@ class Lane:
         self._pending_bytes = 0
         self._carried: deque[Carried] = deque()
         self._repeated: deque[Repeated] = deque()
+        self._taken: Sequence[Record] = ()
         self._next_offset = 0
         self._level = False
         self._wake = asyncio.Event()
@@ -100,6 +104,19 @@ class Lane:
     def backlog(self) -> int:
         """Records accepted and not yet taken by a cycle."""
         return len(self._pending) + sum(len(carried.records) for carried in self._carried)
+
+    @property
+    def unfinished(self) -> int:
+        """Records accepted whose effects are not durable and announced yet: the backlog and what the running cycle has taken."""
+        return len(self._taken) + self.backlog
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Record time of the first unfinished record, in milliseconds since the epoch; None without one."""
+        for waiting in (self._taken, self._pending, self._carried[0].records if self._carried else ()):
+            if waiting:
+                return waiting[0].timestamp_ms
+        return None
 
     @property
     def level(self) -> bool:
@@ -215,9 +232,11 @@ class Lane:
             records, carried = self._take()
             if not records and not carried:
                 continue
+            self._taken = [*records, *(record for one in carried for record in one.records)]
             try:
                 await self._complete(records, carried)
             finally:
+                self._taken = ()
                 for one in carried:
                     # Without effect on what was told; ends the wait for what was cut off.
                     one.offsets.cancel()
@@ -261,9 +280,11 @@ class Lane:
                 # Whoever owns the partition now does this cycle again. The group protocol will tell this worker soon.
                 logger.warning("lane %s[%s] ends: %s", self.topic, self.partition, error)
                 self._stopping = True
+                self.measures.fenced += 1
                 self._refuse_carried()
                 self._on_fenced()
             except Exception as error:
+                self.measures.failed += 1
                 logger.error(
                     "lane %s[%s]: the cycle from offset %s failed and is repeated in %.1f s: %s",
                     self.topic,
@@ -291,7 +312,9 @@ class Lane:
                 # It must not keep readers and other lanes waiting until its end.
                 await asyncio.sleep(0)
         source = OutgoingBatch(self.topic, self.partition, [outgoing(record) for record in unwritten])
+        committing = time.perf_counter()
         offsets = await group_commit(self._producer, self.partition, batch.views(), source=source)
+        committed = time.perf_counter()
         if not await self._tell(batch):
             _hand_out(offsets, carried)
             return
@@ -306,7 +329,11 @@ class Lane:
             repeated.batch.set_result(batch)
         self.cycles += 1
         self.records_done += len(everything)
-        self.busy_seconds += time.perf_counter() - started
+        took = time.perf_counter() - started
+        self.busy_seconds += took
+        self.measures.seconds.observe(took)
+        self.measures.commit_seconds.observe(committed - committing)
+        self.measures.records.observe(len(everything))
 
     async def _tell(self, batch: Batch) -> bool:
         """Let the agents announce what is durable; the cycle is not repeated for it, because its records are in the log already.

@@ -35,12 +35,16 @@ class ProducedBatch(NamedTuple):
 
 
 class Produced(NamedTuple):
-    """What the broker says of one topic partition: an error code, 0 for none, and the offset of the first record."""
+    """What the broker says of one topic partition: an error code, 0 for none, and the offset of the first record.
+
+    `time_ms` is when it appended them, in milliseconds since the epoch; -1 for topics whose records keep a time of their own.
+    """
 
     topic: str
     partition: int
     code: int
     offset: int
+    time_ms: int = -1
 
 
 class ProduceResponse(Response):
@@ -107,6 +111,6 @@ def _produced(answer: bytes) -> Iterator[Produced]:
         (partitions,) = _COUNT.unpack_from(answer, at)
         at += _COUNT.size
         for _ in range(partitions):
-            partition, code, offset, _, _ = _ANSWER.unpack_from(answer, at)
+            partition, code, offset, time_ms, _ = _ANSWER.unpack_from(answer, at)
             at += _ANSWER.size
-            yield Produced(topic, partition, code, offset)
+            yield Produced(topic, partition, code, offset, time_ms)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 
+from connections.kafka_cluster import KafkaCluster, kafka_options
+
 
 class OutgoingRecord(NamedTuple):
     """One record to write; a `key` of None is no key, a `value` of None a tombstone."""
@@ -34,8 +36,8 @@ class OutgoingBatch(NamedTuple):
 class DurableProducer:
     """Owns one aiokafka producer and replaces it after a failed write."""
 
-    def __init__(self, bootstrap_servers: str, *, client_id: str, max_batch_bytes: int) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, kafka: KafkaCluster | str, *, client_id: str, max_batch_bytes: int) -> None:
+        self._kafka = kafka
         self._client_id = client_id
         self._max_batch_bytes = max_batch_bytes
         self._producer: AIOKafkaProducer | None = None
@@ -115,7 +117,7 @@ class DurableProducer:
                 await asyncio.gather(*self._closing)
                 if self._producer is None:
                     producer = AIOKafkaProducer(
-                        bootstrap_servers=self._bootstrap_servers,
+                        **kafka_options(self._kafka),
                         client_id=self._client_id,
                         enable_idempotence=True,
                         acks="all",

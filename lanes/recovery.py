@@ -54,6 +54,10 @@ class LaneRecovery(Recovery):
         self._replay: Replay | None = None
         self._follow: Follow | None = None
         self._recovered = Progress(0, 0, 0.0, 0.0)
+        self.recoveries = 0
+        """Recoveries that have ended since the start of the worker."""
+        self.recovering_seconds = 0.0
+        """What they took together."""
         self._running: asyncio.Task[None] | None = None
 
     def status(self) -> dict[str, Any]:
@@ -137,6 +141,8 @@ class LaneRecovery(Recovery):
                 await asyncio.sleep(RETRY_S)
         done = self._recovered = self._replay.progress
         self._replay = None
+        self.recoveries += 1
+        self.recovering_seconds += done.seconds
         self.log.info("recovered %s table partitions: %s rows in %.1f s", len(actives), done.rows_done, done.seconds)
 
     async def _open_actives(self, partitions: frozenset[TP]) -> Replay:

@@ -13,6 +13,7 @@ from typing import Any
 from faust.types import TP
 
 from lanes.agent import LaneAgent
+from lanes.cycle_measures import CycleMeasures
 from lanes.fenced_producer import FencedProducer
 from lanes.lane import Lane, LanePosition, outgoing
 from lanes.producer import DurableProducer, OutgoingBatch
@@ -46,6 +47,8 @@ class Lanes:
         self._agents: dict[str, list[LaneAgent]] = {}
         self._max_batch: dict[str, int] = {}
         self._fold_ahead: set[str] = set()
+        self.measures: dict[str, CycleMeasures] = {}
+        """What cycles took, by topic."""
         self._lanes: dict[TP, Lane] = {}
         self._changing = asyncio.Lock()
         self.on_started: list[PartitionsCallback] = []
@@ -65,11 +68,16 @@ class Lanes:
         if fold_ahead:
             self._fold_ahead.add(topic)
         self._agents[topic] = list(agents)
+        self.measures[topic] = CycleMeasures()
         self._max_batch[topic] = max_batch
 
     def runs(self, topic: str) -> bool:
         """Whether records of a topic belong to lanes."""
         return topic in self._agents
+
+    def agents(self) -> frozenset[str]:
+        """Names of all declared agents."""
+        return frozenset(agent.name for agents in self._agents.values() for agent in agents)
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -106,6 +114,7 @@ class Lanes:
                         max_backlog_bytes=self._settings.max_backlog_bytes,
                         on_drained=functools.partial(self._drained, tp),
                         on_fenced=functools.partial(self._fenced, tp),
+                        measures=self.measures[tp.topic],
                     )
                     self._lanes[tp] = lane
                     lane.start(position)

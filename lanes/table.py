@@ -27,6 +27,8 @@ WITHOUT_WAL = WriteOptions()
 database is an older state of itself, and recovery goes on behind it."""
 WITHOUT_WAL.disable_wal = True
 
+ROWS_AND_BYTES = ("rocksdb.estimate-num-keys", "rocksdb.total-sst-files-size")
+
 Rows = Mapping[bytes, bytes | None]
 """Values by key; None marks a removal."""
 
@@ -104,6 +106,12 @@ class LaneTable:
         They may be read in another thread.
         """
         return ((key, value) for key, value in self.database(partition).items() if not key.startswith(b"__"))
+
+    def size(self, partition: int) -> tuple[int, int]:
+        """Rows of a partition as RocksDB estimates them, those that wait left out, and bytes of its files; nothing is read for it."""
+        database = self._stored(partition)
+        rows, size = (database.property_int_value(name) for name in ROWS_AND_BYTES)
+        return rows or 0, size or 0
 
     def commit(self, partition: int, rows: Rows, offset: int) -> None:
         """Make rows visible that the changelog holds up to `offset`."""

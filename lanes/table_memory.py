@@ -20,6 +20,7 @@ class TableMemory:
     """What all databases of one worker share. `total_bytes` bounds the memory; at most half of it holds rows that are not in files yet."""
 
     def __init__(self, total_bytes: int, *, write_buffer_bytes: int, open_files: int) -> None:
+        self.total_bytes = total_bytes
         self._cache = Cache(total_bytes)
         # Charged to the cache: blocks give way to rows that are being written, and the sum keeps its bound.
         self._write_buffers = WriteBufferManager.new_write_buffer_manager_with_cache(

@@ -13,6 +13,7 @@ from local.folder import DataFolder
 from local.layout import Node, link_host
 from local.ports import HOST
 from local.processes import ChildProcess
+from local.security import StackSecurity
 
 # Several brokers on one machine share what one may take.
 _HEAP = {True: ("-Xms128m", "-Xmx512m"), False: ("-Xms96m", "-Xmx256m")}
@@ -38,13 +39,18 @@ _CONFIG = "server.properties"
 _HOSTS = "hosts"
 
 
-def kafka_server(folder: DataFolder, jars: Sequence[Path], node: Node, nodes: list[Node]) -> ChildProcess:
+def kafka_server(
+    folder: DataFolder, jars: Sequence[Path], node: Node, nodes: list[Node], security: StackSecurity | None = None
+) -> ChildProcess:
     """The broker of a node, configured for its folder, ports and peers, not yet started; its storage must be formatted before."""
     home = node.home("kafka")
     # A killed JVM leaves its unpacked native libraries behind.
     shutil.rmtree(home / "tmp", ignore_errors=True)
     (home / "tmp").mkdir(parents=True)
-    (home / _CONFIG).write_text(_config(node, nodes))
+    (home / _CONFIG).touch(mode=0o600)
+    (home / _CONFIG).write_text(_config(node, nodes, security))
+    if security is not None:
+        security.lay_out(home)
     if node.linked:
         (home / _HOSTS).write_text(_hosts(node, nodes))
     return ChildProcess(
@@ -57,13 +63,17 @@ def kafka_server(folder: DataFolder, jars: Sequence[Path], node: Node, nodes: li
 
 
 def format_storage(
-    folder: DataFolder, jars: Sequence[Path], nodes: list[Node], progress: Callable[[str], None]
+    folder: DataFolder,
+    jars: Sequence[Path],
+    nodes: list[Node],
+    progress: Callable[[str], None],
+    security: StackSecurity | None = None,
 ) -> None:
     """Format the storage of every configured node that has none, all at the same time."""
     begun = time.monotonic()
     cluster_id = _cluster_id(nodes[0].home("kafka") / "cluster_id")
     formatters = [
-        _formatter(folder, jars, node, cluster_id=cluster_id)
+        _formatter(folder, jars, node, cluster_id=cluster_id, security=security)
         for node in nodes
         if not (node.home("kafka") / _DATA / "meta.properties").exists()
     ]
@@ -79,7 +89,7 @@ def format_storage(
         progress(f"storage of kafka formatted in {time.monotonic() - begun:.1f} s")
 
 
-def _config(node: Node, nodes: list[Node]) -> str:
+def _config(node: Node, nodes: list[Node], security: StackSecurity | None) -> str:
     copies = len(nodes)
     acknowledged_by = max(1, copies - 1)
     clustered = len(nodes) > 1
@@ -89,7 +99,7 @@ process.roles=broker,controller
 node.id={node.number}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-{_listeners(node)}
+{_listeners(node) if security is None else security.kafka_configuration(node)}
 log.dirs={_DATA}
 
 num.network.threads=2
@@ -159,10 +169,14 @@ def _hosts(node: Node, nodes: list[Node]) -> str:
     return "\n".join([f"{HOST} localhost {node.kafka_host()}", *peers, ""])
 
 
-def _formatter(folder: DataFolder, jars: Sequence[Path], node: Node, *, cluster_id: str) -> ChildProcess:
+def _formatter(
+    folder: DataFolder, jars: Sequence[Path], node: Node, *, cluster_id: str, security: StackSecurity | None
+) -> ChildProcess:
     home = node.home("kafka")
     # Joined with "=", because an id may begin with a dash.
     what = ["format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(home / _CONFIG)]
+    if security is not None:
+        what += security.format_options()
     return ChildProcess(
         "the formatter of Kafka's storage",
         [*_java(home, jars, node), "kafka.tools.StorageTool", *what],

@@ -25,6 +25,8 @@ class Layout:
 
     nodes: int
     proxied: bool
+    secured: bool = False
+    """Whether connections are encrypted; brokers then have a listener of their own, which takes certificates."""
 
     @property
     def numbers(self) -> range:
@@ -46,7 +48,7 @@ class Layout:
         names = [*_OF_EVERY_NODE]
         if self.nodes > 1:
             names.append("nats_route")
-        if self.nodes > 1 or self.proxied:
+        if self.nodes > 1 or self.proxied or self.secured:
             names.append("kafka_peer")
         if self.proxied:
             names += ["nats_proxy", "kafka_proxy"]

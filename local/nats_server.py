@@ -8,17 +8,25 @@ from local.folder import DataFolder
 from local.layout import Node, link_host
 from local.ports import HOST
 from local.processes import ChildProcess
+from local.security import StackSecurity
 
 # Nobody listens there. Servers tell each other where to find them; behind proxies they must use their configured routes alone.
 _NOWHERE = f"{HOST}:1"
 
 
-def nats_server(folder: DataFolder, node: Node, nodes: list[Node]) -> ChildProcess:
+def nats_server(
+    folder: DataFolder, node: Node, nodes: list[Node], security: StackSecurity | None = None
+) -> ChildProcess:
     """The server of a node, configured for its folder, ports and peers, not yet started."""
     home = node.home("nats")
     home.mkdir(exist_ok=True)
     config = home / "nats.conf"
-    config.write_text(_server(node) + (_cluster(node, nodes) if len(nodes) > 1 else ""))
+    config.touch(mode=0o600)
+    config.write_text(
+        _server(node)
+        + (_cluster(node, nodes) if len(nodes) > 1 else "")
+        + (security.nats_configuration() if security is not None else "")
+    )
     return ChildProcess(
         node.layout.named("nats-server", node.number),
         [str(_program()), "--config", str(config)],

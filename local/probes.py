@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import ssl
 import struct
 import urllib.error
 import urllib.request
@@ -60,6 +61,11 @@ def nats_answers(port: int) -> bool:
     return False
 
 
+def nats_is_healthy(monitor_port: int) -> bool:
+    """Whether the server says of itself that it and its JetStream are ready; for one that lets in only whom it knows."""
+    return nats_monitor(monitor_port, "/healthz").get("status") == "ok"
+
+
 def nats_monitor(port: int, page: str) -> dict[str, Any]:
     """A page of the monitor as JSON, also one that reports an error; empty when nobody answers."""
     try:
@@ -73,18 +79,20 @@ def nats_monitor(port: int, page: str) -> dict[str, Any]:
     return found
 
 
-def kafka_answers(port: int, *, node: int, advertised: int) -> bool:
+def kafka_answers(port: int, *, node: int, advertised: int, tls: ssl.SSLContext | None = None) -> bool:
     """Whether the broker lists itself under its advertised port in its metadata: it is registered and not fenced."""
-    known = kafka_cluster(port, topics=())
+    known = kafka_cluster(port, topics=(), tls=tls)
     return known is not None and known.brokers.get(node) == advertised
 
 
-def kafka_cluster(port: int, *, topics: tuple[str, ...] | None = None) -> Cluster | None:
+def kafka_cluster(
+    port: int, *, topics: tuple[str, ...] | None = None, tls: ssl.SSLContext | None = None
+) -> Cluster | None:
     """What the broker knows about all topics, or these alone; None when it does not answer."""
     names = b"".join(
         struct.pack(f">h{len(name)}s", len(name), name) for name in (topic.encode() for topic in topics or ())
     )
-    answer = _ask(port, _METADATA, 1, struct.pack(">i", -1 if topics is None else len(topics)) + names)
+    answer = _ask(port, _METADATA, 1, struct.pack(">i", -1 if topics is None else len(topics)) + names, tls=tls)
     if answer is None:
         return None
     try:
@@ -116,14 +124,27 @@ def active_controller(port: int) -> int | None:
     return leader if error == 0 and leader > 0 else None
 
 
-def _ask(port: int, key: int, version: int, body: bytes, *, tagged: bool = False) -> bytes | None:
+def _ask(
+    port: int, key: int, version: int, body: bytes, *, tagged: bool = False, tls: ssl.SSLContext | None = None
+) -> bytes | None:
     """The answer to one request without its size and correlation id."""
     request = struct.pack(">hhih5s", key, version, 1, 5, b"probe") + (b"\0" if tagged else b"") + body
     try:
-        with socket.create_connection((HOST, port), timeout=_TIMEOUT) as connection:
+        with _connected(port, tls) as connection:
             connection.sendall(struct.pack(">i", len(request)) + request)
             answer = connection.makefile("rb")
             (size,) = struct.unpack(">i", answer.read(4))
             return bytes(answer.read(size)[4:])
     except (OSError, struct.error):
         return None
+
+
+def _connected(port: int, tls: ssl.SSLContext | None) -> socket.socket:
+    connection = socket.create_connection((HOST, port), timeout=_TIMEOUT)
+    if tls is None:
+        return connection
+    try:
+        return tls.wrap_socket(connection, server_hostname=HOST)
+    except BaseException:
+        connection.close()
+        raise

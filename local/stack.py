@@ -24,6 +24,7 @@ from local.ports import HOST, choose_ports, require_free
 from local.processes import ChildProcess
 from local.proxies import Proxies
 from local.proxy import FaultProxy
+from local.security import StackSecurity
 
 __all__ = ["Endpoints", "Stack", "StackError"]
 
@@ -75,14 +76,18 @@ class Stack:
         proxied: bool = False,
         nats_port: int | None = None,
         kafka_port: int | None = None,
+        security: StackSecurity | None = None,
         progress: Callable[[str], None] = _silent,
     ) -> None:
         if nodes not in NODES:
             raise StackError(f"nodes is {nodes}: it must be {' or '.join(map(str, NODES))}")
         if nodes > 1 and (nats_port or kafka_port):
             raise StackError("nats_port and kafka_port are for a single node: leave them out, free ports are chosen")
+        if security is not None and (nodes > 1 or proxied):
+            raise StackError("security is for a single node without proxies")
         self._folder = DataFolder(data)
-        self._layout = Layout(nodes, proxied)
+        self._layout = Layout(nodes, proxied, secured=security is not None)
+        self._security = security
         self._wanted = {"nats": nats_port, "kafka": kafka_port}
         self._progress = progress
         self._nodes: list[Node] = []
@@ -128,13 +133,21 @@ class Stack:
         """The addresses, as clients use them, and process ids of the started servers."""
         first = self._node(1)
         return Endpoints(
-            nats_url=",".join(f"nats://{HOST}:{node.client_port('nats')}" for node in self._nodes),
+            nats_url=",".join(
+                f"{'nats' if self._security is None else 'tls'}://{HOST}:{node.client_port('nats')}"
+                for node in self._nodes
+            ),
             nats_monitor_url=f"http://{HOST}:{first.port('nats_monitor')}",
             kafka_bootstrap=",".join(f"{HOST}:{node.client_port('kafka')}" for node in self._nodes),
             data=self._folder.path,
             nats_pids=tuple(server.pid for server in self._nats.values()),
             kafka_pids=tuple(server.pid for server in self._kafka.values()),
         )
+
+    @property
+    def kafka_for_certificates(self) -> str:
+        """Where a secured broker takes clients by their certificates."""
+        return f"{HOST}:{self._node(1).port('kafka_peer')}"
 
     @property
     def nodes(self) -> range:
@@ -261,11 +274,13 @@ class Stack:
         if self._layout.proxied:
             self._proxies = Proxies(self._nodes)
             self._proxies.start()
-        self._nats = {node.number: nats_server(self._folder, node, self._nodes) for node in self._nodes}
+        self._nats = {node.number: nats_server(self._folder, node, self._nodes, self._security) for node in self._nodes}
         for server in self._nats.values():
             server.start()
-        kafka = {node.number: kafka_server(self._folder, jars, node, self._nodes) for node in self._nodes}
-        format_storage(self._folder, jars, self._nodes, self._progress)
+        kafka = {
+            node.number: kafka_server(self._folder, jars, node, self._nodes, self._security) for node in self._nodes
+        }
+        format_storage(self._folder, jars, self._nodes, self._progress, self._security)
         self._await_all_nats()
         self._kafka = kafka
         for server in self._kafka.values():
@@ -282,17 +297,23 @@ class Stack:
             self._await_nats(node.number)
 
     def _await_nats(self, number: int) -> None:
-        port = self._node(number).port("nats")
+        port, monitor = self._node(number).port("nats"), self._node(number).port("nats_monitor")
         budget = _NATS_BUDGET if self._layout.nodes == 1 else _CLUSTER_BUDGET
-        self._await(self._server(self._nats, number), lambda: probes.nats_answers(port), budget)
+        self._await(
+            self._server(self._nats, number),
+            lambda: probes.nats_answers(port) if self._security is None else probes.nats_is_healthy(monitor),
+            budget,
+        )
 
     def _await_kafka(self, number: int) -> None:
         node = self._node(number)
-        port, advertised = node.port("kafka"), node.client_port("kafka")
+        port, advertised, tls = node.port("kafka"), node.client_port("kafka"), None
+        if self._security is not None:
+            port, advertised, tls = node.port("kafka_peer"), node.port("kafka_peer"), self._security.probing()
         budget = _KAFKA_BUDGET if self._layout.nodes == 1 else _CLUSTER_BUDGET
         self._await(
             self._server(self._kafka, number),
-            lambda: probes.kafka_answers(port, node=number, advertised=advertised),
+            lambda: probes.kafka_answers(port, node=number, advertised=advertised, tls=tls),
             budget,
         )
 

@@ -19,23 +19,33 @@ from bridge.errors import BridgeError
 from bridge.route_file import RouteFileError
 from config.settings import Settings
 from config.version import VERSION
+from connections.errors import AccessSettingError
 from domain.commands import COMMANDS
 from domain.event_catalogue import EVENTS
 from domain.ids import is_person_id, is_policy_id
 from domain.process_commands import PROCESS_COMMANDS, RULE_COMMANDS
 from domain.values.person_name import PersonName
 from ops import output
+from ops.backup.verbs import backup_verb, restore_verb
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
+from ops.client_traces import client_traces
 from ops.contracts.verb import contracts
-from ops.dlq import dlq_group
+from ops.dlq.group import dlq_group
+from ops.doctor.verb import doctor_verb
+from ops.generations.verbs import generations_group
 from ops.installation import settings
 from ops.listing import listing
 from ops.neighbours import neighbours_verb
+from ops.permissions.verb import permissions_verb
 from ops.policies.verbs import policies_group
 from ops.query import query_verb
+from ops.replay.verb import replay_verb
 from ops.sagas import sagas_group
 from ops.sweep import sweep_verb
+from ops.trace.verb import trace_verb
+from ops.verify.verb import verify_verb
 from ops.watch import watch_verb
+from tracing.otlp import TracesUnavailableError
 
 T = TypeVar("T")
 
@@ -330,13 +340,13 @@ def import_(
     from ops.importing.sending import send_plan
     from ops.importing.sources import Reading, plan_source
 
-    nats_url = _settings(as_json).nats_url
+    nats = _settings(as_json).nats
     try:
         reading = Reading(mapping, system, employed_since.date() if employed_since else None)
         plan = plan_source(kind, path, reading)
         if rejects is not None:
             begin_rejects(rejects)
-        report = asyncio.run(send_plan(kind, plan, nats_url=nats_url, dry_run=dry_run, show_progress=not as_json))
+        report = asyncio.run(send_plan(kind, plan, nats=nats, dry_run=dry_run, show_progress=not as_json))
         if rejects is not None:
             report.write_rejects(rejects)
     except ImportSourceError as error:
@@ -382,11 +392,11 @@ def migrate(source: str, dry_run: bool, skip_refused: bool, per_batch: int, as_j
     from ops.migrating.migration import migrate as run
     from ops.migrating.source import MigrationSourceError
 
-    url = _settings(as_json).nats_url
+    nats = _settings(as_json).nats
     try:
         report = asyncio.run(
             run(
-                url,
+                nats,
                 source,
                 dry_run=dry_run,
                 skip_refused=skip_refused,
@@ -405,29 +415,6 @@ def migrate(source: str, dry_run: bool, skip_refused: bool, per_batch: int, as_j
     else:
         output.text.print(report.as_text(), markup=False)
     raise SystemExit(output.EXIT_OK if report.good else output.EXIT_FAILURE)
-
-
-@main.command()
-@as_json_option
-def doctor(as_json: bool) -> None:
-    """Check addresses, streams, topics, workers and disk; each finding says what to do.
-
-    \b
-    Example:
-      person doctor
-    """
-    from ops.doctor import examine
-
-    findings = asyncio.run(examine(_settings(as_json)))
-    bad = [finding for finding in findings if not finding.ok]
-    if as_json:
-        output.envelope("ok" if not bad else "failed", [finding._asdict() for finding in findings])
-    else:
-        for finding in findings:
-            output.text.print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {finding.found}", markup=False)
-            if not finding.ok:
-                output.text.print(f"      {finding.advice}", markup=False)
-    raise SystemExit(output.EXIT_FAILURE if bad else output.EXIT_OK)
 
 
 @main.command()
@@ -481,7 +468,11 @@ def _usage_fault(command: str, person_id: str | None, target: str | None, comman
 
 def _settings(as_json: bool) -> Settings:
     try:
-        return settings()
+        found = settings()
+        found.check_access()
+        return found
+    except AccessSettingError as error:
+        output.fail(output.EXIT_USAGE, f"setting {error}", as_json=as_json)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         output.fail(
@@ -491,12 +482,15 @@ def _settings(as_json: bool) -> Settings:
 
 def _with_client(ask: Any, as_json: bool) -> dict[str, Any]:
     async def run() -> dict[str, Any]:
-        async with PersonClient(_settings(as_json).nats_url) as client:
+        found = _settings(as_json)
+        async with client_traces(found) as recorder, PersonClient(found.nats, recorder=recorder) as client:
             work: Coroutine[Any, Any, dict[str, Any]] = ask(client)
             return await work
 
     try:
         return asyncio.run(run())
+    except TracesUnavailableError as error:
+        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
     except QueryFailed as error:
         output.fail(output.EXIT_FAILURE, f"{error.code}: {error.reason}", as_json=as_json)
     except (ClientError, BridgeError) as error:
@@ -528,14 +522,22 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-main.add_command(dlq_group(_with_client, _settings))
+main.add_command(generations_group(_settings))
+main.add_command(replay_verb(_settings))
+main.add_command(dlq_group(_with_client))
 main.add_command(policies_group(_with_client))
 main.add_command(query_verb(_with_client, _settings))
 main.add_command(sagas_group(_with_client))
+main.add_command(trace_verb(_settings))
+main.add_command(doctor_verb(_settings))
 main.add_command(watch_verb(_settings))
 main.add_command(neighbours_verb(_settings))
+main.add_command(permissions_verb(_settings))
 main.add_command(sweep_verb(_with_client, _settings))
 main.add_command(contracts)
+main.add_command(verify_verb(_settings))
+main.add_command(backup_verb(_settings))
+main.add_command(restore_verb(_settings))
 
 
 if __name__ == "__main__":

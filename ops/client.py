@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import uuid_utils
@@ -22,6 +22,12 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from bridge.connection import connect
+from connections.nats_servers import NatsServers, nats_servers
+from queries.authorisation.principal_subject import queries_of
+
+if TYPE_CHECKING:
+    from tracing.client import SentCommand
+    from tracing.recorder import SpanRecorder
 
 REPLY_TO = "Person-Reply-To"
 WINDOW_HEADER = "Person-Window"
@@ -95,14 +101,16 @@ class CommandMessage:
 class PersonClient:
     """One connection for commands and queries; an async context manager."""
 
-    def __init__(self, nats_url: str) -> None:
-        self._url = nats_url
+    def __init__(self, nats: NatsServers | str, *, recorder: SpanRecorder | None = None) -> None:
+        self._recorder = recorder
+        self._servers = nats_servers(nats)
+        self._queries = queries_of(self._servers.principal)
         self.nc = Client()
         self._inbox = ""
         self._awaited: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     async def __aenter__(self) -> PersonClient:
-        await connect(self.nc, self._url, name="person client")
+        await connect(self.nc, self._servers, name="person client")
         self._inbox = self.nc.new_inbox()
         await self.nc.subscribe(f"{self._inbox}.*", cb=self._on_outcome)
         return self
@@ -115,14 +123,17 @@ class PersonClient:
     async def publish(self, message: CommandMessage) -> tuple[str, asyncio.Future[dict[str, Any]]]:
         """Send a command; returns its id and the future outcome once the stream has accepted the command durably."""
         envelope = message.envelope()
+        span = self._span(envelope)
         command_id: str = envelope["id"]
         outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._awaited[command_id] = outcome
         try:
-            await self._publish(message.type, orjson.dumps(envelope), command_id)
+            acknowledgement = await self._publish(message.type, orjson.dumps(envelope), command_id)
         except BaseException:
             self._awaited.pop(command_id, None)
             raise
+        if span is not None:
+            span.stored(message.type, acknowledgement)
         return command_id, outcome
 
     async def send(self, message: CommandMessage, *, timeout_s: float = 10.0) -> dict[str, Any]:
@@ -166,7 +177,7 @@ class PersonClient:
         body = json.dumps({"timeout_ms": timeout_ms, **request}).encode()
         try:
             reply = await self.nc.request(
-                f"person.queries.{endpoint}", body, timeout=timeout_ms / 1000 + 2, headers=dict(headers or {}) or None
+                f"{self._queries}.{endpoint}", body, timeout=timeout_ms / 1000 + 2, headers=dict(headers or {}) or None
             )
         except NoRespondersError:
             raise ClientError(NOBODY_ANSWERS) from None
@@ -188,7 +199,9 @@ class PersonClient:
         messages = await self.nc.subscribe(inbox)
         try:
             body = json.dumps({**request, "stream": True}).encode()
-            await self.nc.publish(f"person.queries.{endpoint}", body, reply=inbox, headers={WINDOW_HEADER: str(window)})
+            await self.nc.publish(
+                f"{self._queries}.{endpoint}", body, reply=inbox, headers={WINDOW_HEADER: str(window)}
+            )
             while True:
                 try:
                     message = await messages.next_msg(timeout=silence_s)
@@ -208,7 +221,7 @@ class PersonClient:
         finally:
             await messages.unsubscribe()
 
-    async def _publish(self, subject: str, data: bytes, command_id: str) -> None:
+    async def _publish(self, subject: str, data: bytes, command_id: str) -> dict[str, Any]:
         if not re.fullmatch(r"person\.commands(\.[a-z][a-z0-9_]*)+", subject):
             raise ClientError(f"{subject!r} is no command subject; it has the form person.commands.<word>[.<word>]")
         headers = {REPLY_TO: f"{self._inbox}.{command_id}", "Content-Type": "application/cloudevents+json"}
@@ -223,9 +236,17 @@ class PersonClient:
             raise ClientError(
                 f"the command was not acknowledged ({type(error).__name__}). Send it again with the same id: {command_id}"
             ) from error
-        ack = json.loads(reply.data)
+        ack: dict[str, Any] = json.loads(reply.data)
         if "error" in ack:
             raise ClientError(f"the command stream refused the command: {ack['error'].get('description')}")
+        return ack
+
+    def _span(self, envelope: dict[str, Any]) -> SentCommand | None:
+        if self._recorder is None:
+            return None
+        from tracing.client import SentCommand  # OpenTelemetry is optional
+
+        return SentCommand(self._recorder, envelope)
 
     async def _on_outcome(self, message: Msg) -> None:
         awaited = self._awaited.get(message.subject.rsplit(".", 1)[1])

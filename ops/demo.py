@@ -68,7 +68,7 @@ async def _tour(nats_url: str, team: list[Worker]) -> dict[str, Any]:
     for kind, path in (("git", Path()), ("vcard", Path("examples"))):
         _say(f"importing {kind} from {path if path.name else 'this repository'}")
         try:
-            imported[kind] = await send_plan(kind, plan_source(kind, path), nats_url=nats_url)
+            imported[kind] = await send_plan(kind, plan_source(kind, path), nats=nats_url)
         except ImportSourceError as error:
             # A shallow or exported copy of the repository has no history to import; the cards are enough to go on.
             _say(f"left out: {error}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.route_file import Limits, read_routes
 from bridge.routes import Route
+from config.generations import routes_of_generation
 from config.routes import FED_TOPICS, PACKAGED, ROUTERS
 from config.settings import Settings
 
@@ -63,6 +64,7 @@ def settings() -> Settings:
 
 
 def routes_of(settings: Settings) -> list[Route]:
-    """The routes of the installation; raises RouteFileError with file, line and rule."""
+    """The routes of the installation as the generation of the settings carries them; raises RouteFileError with file, line and rule."""
     limits = Limits(settings.partitions, FED_TOPICS, ROUTERS)
-    return read_routes(settings.routes_file or PACKAGED, PACKAGED, limits)
+    routes = read_routes(settings.routes_file or PACKAGED, PACKAGED, limits)
+    return routes_of_generation(routes, settings.generation, settings.partitions, settings.stored_partitions)

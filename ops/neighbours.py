@@ -41,14 +41,14 @@ def neighbours_verb(loaded: Loaded) -> click.Command:
         from local.neighbours.faults import read_behaviour
         from local.neighbours.running import run_until_asked
 
-        url = loaded(False).nats_url
+        where = loaded(False).nats
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         try:
             behaviour = read_behaviour(faults or FAULTS)
         except StackError as error:
             output.fail(output.EXIT_USAGE, str(error))
         try:
-            asyncio.run(run_until_asked(url, behaviour, lambda line: output.text.print(line, markup=False)))
+            asyncio.run(run_until_asked(where, behaviour, lambda line: output.text.print(line, markup=False)))
         except StackError as error:
             output.fail(output.EXIT_NATS, str(error))
 

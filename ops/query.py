@@ -89,6 +89,6 @@ def _endpoints() -> list[str]:
 
 
 async def _print_rows(settings: Settings, endpoint: str, request: Mapping[str, Any]) -> None:
-    async with PersonClient(settings.nats_url) as client:
+    async with PersonClient(settings.nats) as client:
         async for row in client.stream(endpoint, request):
             print_line(row)

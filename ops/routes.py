@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from bridge.connection import connect
 from bridge.errors import BridgeError
 from bridge.lag import lags
-from bridge.reports import gather
+from bridge.reports import ROUTES, gather
 from bridge.routes import EgressRoute, Route
 from bridge.running import check_routes
 from config.settings import Settings
@@ -27,10 +27,10 @@ async def listed(settings: Settings) -> list[dict[str, Any]]:
     """
     routes = routes_of(settings)
     nc = Client()
-    await connect(nc, settings.nats_url, name="person routes")
+    await connect(nc, settings.nats, name="person routes")
     try:
-        behind = await lags(nc, settings.kafka_bootstrap, routes, settings.partitions)
-        answers = await gather(nc, settings.app_id, wait_s=WORKERS_ANSWER_S)
+        behind = await lags(nc, settings.kafka, routes, settings.partitions)
+        answers = await gather(nc, settings.app_id, ROUTES, wait_s=WORKERS_ANSWER_S)
     except (KafkaError, NatsError, OSError) as error:
         raise BridgeError(f"the routes could not be asked for ({type(error).__name__}): {error}") from error
     finally:
@@ -42,9 +42,9 @@ async def checked(settings: Settings) -> list[str]:
     """What is wrong with the routes: rules of the file, or streams and topics that cannot carry; empty when nothing is."""
     routes = routes_of(settings)
     nc = Client()
-    await connect(nc, settings.nats_url, name="person routes")
+    await connect(nc, settings.nats, name="person routes")
     try:
-        return await check_routes(nc, settings.kafka_bootstrap, routes)
+        return await check_routes(nc, settings.kafka, routes)
     finally:
         await nc.close()
 

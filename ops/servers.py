@@ -48,6 +48,11 @@ class Servers:
         """Process ids of the embedded Kafka brokers."""
         return self._stack.endpoints.kafka_pids if self._stack is not None else ()
 
+    @property
+    def embedded(self) -> bool:
+        """Whether they were started for this installation alone."""
+        return self._stack is not None
+
     def check(self) -> list[str]:
         """Start again what has ended in a cluster, one line each; raises StackError when a single server has ended."""
         return self._stack.revive() if self._stack is not None else []

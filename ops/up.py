@@ -39,7 +39,7 @@ def run(
     try:
         with servers(data, nodes=nodes, nats_port=nats_port, kafka_port=kafka_port, progress=_say) as running:
             try:
-                team = start_team(running, workers, data, settings=_replicas(running))
+                team = start_team(running, workers, data, settings={**_replicas(running), **_access(running)})
                 if neighbours:
                     around = start_neighbours(running.nats_url, data)
                 describe(running, data, team).write(STACK_FILE)
@@ -119,6 +119,11 @@ def _replicas(running: Servers) -> dict[str, str]:
     if running.replicas is None or "PERSON_REPLICAS" in os.environ:
         return {}
     return {"PERSON_REPLICAS": str(running.replicas)}
+
+
+def _access(running: Servers) -> dict[str, str]:
+    """What starts its own servers is open to this machine; on servers that others use as well, access is granted or denied."""
+    return {} if running.embedded else {"PERSON_ACCESS": os.environ.get("PERSON_ACCESS", "granted")}
 
 
 def _watch(running: Servers, data: Path, team: list[Worker], around: Neighbours | None) -> NoReturn:

@@ -61,7 +61,7 @@ async def _print_changes(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    async with PersonClient(settings.nats_url) as client:
+    async with PersonClient(settings.nats) as client:
         watch = Watch(client, projection, filters, positions=positions)
         told = 0
         try:

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bridge.connection import connect
 from bridge.errors import BridgeError
@@ -20,6 +20,7 @@ from bridge.streams import ensure_stream
 from bridge.topics import ensure_topics
 from config import streams, topics
 from config.settings import Settings
+from connections.errors import AccessSettingError
 from ops.installation import routes_of
 from ops.output import EXIT_KAFKA, EXIT_NATS, EXIT_USAGE
 
@@ -27,19 +28,22 @@ from ops.output import EXIT_KAFKA, EXIT_NATS, EXIT_USAGE
 async def preflight(settings: Settings) -> tuple[int, str] | None:
     """The exit code and the line that says why a worker cannot start, or None."""
     try:
+        settings.check_access()
         routes_of(settings)
+    except AccessSettingError as error:
+        return EXIT_USAGE, f"setting {error}"
     except RouteFileError as error:
         return EXIT_USAGE, str(error)
     nc = Client()
     try:
-        await connect(nc, settings.nats_url, name="person worker preflight")
-        for declared in streams.streams(settings.partitions, settings.replicas):
+        await connect(nc, settings.nats, name="person worker preflight")
+        for declared in streams.streams(settings.stored_partitions, settings.replicas):
             await ensure_stream(nc, declared)
     except (BridgeError, NatsError, TimeoutError) as error:
         return EXIT_NATS, str(error) or f"NATS at {settings.nats_url}: {type(error).__name__}; is JetStream enabled?"
     finally:
         await nc.close()
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=5000)
+    admin = AIOKafkaAdminClient(**settings.kafka.client_options(), request_timeout_ms=5000)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:
@@ -51,7 +55,7 @@ async def preflight(settings: Settings) -> tuple[int, str] | None:
         await admin.close()
     try:
         await ensure_topics(
-            settings.kafka_bootstrap,
+            settings.kafka,
             topics.declared_by(settings),
         )
     except (BridgeError, KafkaError) as error:
@@ -72,8 +76,10 @@ def run(settings: Settings, *, data: Path | None = None, port: int | None = None
         return code
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if value is not None:
+        # A secret is in the environment already, or in a file.
+        if value is not None and not isinstance(value, SecretStr):
             os.environ[f"PERSON_{name.upper()}"] = str(value)
+    os.environ["PERSON_APP_ID"] = settings.installation
     command = [
         sys.executable,
         "-m",

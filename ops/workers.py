@@ -44,6 +44,8 @@ class Worker:
         self.port = free_port()
         self.log = logs / f"{name}.log"
         self._environment = {
+            # Servers that were started for this installation are for whoever works on this machine.
+            "PERSON_ACCESS": "open",
             **os.environ,
             "PERSON_NATS_URL": nats_url,
             "PERSON_KAFKA_BOOTSTRAP": kafka_bootstrap,

@@ -18,6 +18,7 @@ from queries.frame import Query, QueryError, refused
 from queries.tables_of_worker import WorkerTables
 
 if TYPE_CHECKING:
+    from queries.dead_letters.desk import DeadLetterDesk
     from queries.subscriptions.subscriptions import Subscriptions
 
 Q = TypeVar("Q", bound=Query)
@@ -80,6 +81,13 @@ class Asking:
         self._owners = owners
         self._app_id = app_id
         self._until = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+
+    @property
+    def dead_letters(self) -> DeadLetterDesk:
+        """Where operators bring dead letters; raises QueryError on a worker without them."""
+        if self._tables.dead_letters is None:
+            raise QueryError("unavailable", "the worker serves no dead letters")
+        return self._tables.dead_letters
 
     def partition_of(self, person_id: str) -> int:
         """The partition of a person."""

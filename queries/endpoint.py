@@ -10,6 +10,7 @@ from queries.frame import Answer, Query
 from queries.tables_of_worker import WorkerTables
 
 if TYPE_CHECKING:
+    from queries.dead_letters.desk import DeadLetterDesk
     from queries.subscriptions.subscriptions import Subscriptions
 
 Q = TypeVar("Q", bound=Query)
@@ -52,6 +53,11 @@ class Ask(Protocol):
     window: int | None
     """Messages that the reader of a stream lets wait for its acknowledgement; None when it gives none."""
     live: Subscriptions
+
+    @property
+    def dead_letters(self) -> DeadLetterDesk:
+        """Where operators bring dead letters; raises QueryError on a worker without them."""
+        ...
 
     def partition_of(self, person_id: str) -> int:
         """The partition of a person."""

@@ -1,4 +1,4 @@
-"""NATS subjects `person.operations.<app id>.<p>`: an operator asks the owner of a partition to redrive or to discard.
+"""NATS subjects `person.operations.<app id>.<p>`: the owner of a partition is asked to redrive, to replace or to discard.
 
 Guarantee: an act is done by the lane of the partition between its cycles and answered when its effect is durable; an act without an
 answer may be asked for again."""
@@ -8,58 +8,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agents.redrive import NotDoneError, NotParkedError, Redriven, Redriver
-from domain.envelope import Actor
+from agents.redrive_foreign import ForeignRedriver
+from bridge.letter_acts import act_in
+from bridge.stored_letters import StoredLetter, letter_at
+from config.streams import DEAD_LETTERS
 from lanes.failure import stack_of
+from queries.dead_letters.owner_requests import (
+    REQUESTS,
+    DiscardRequest,
+    RedriveRequest,
+    ReplaceRequest,
+    TranslateRequest,
+)
 from queries.frame import QueryError, answer, refusal
 from queries.operations_subject import operations_subject
-from queries.person_id import PersonId
 from queries.quarantine import described
 
 logger = logging.getLogger(__name__)
 
 
-class RedriveRequest(BaseModel):
-    """Bring the parked events of a person to an agent again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    act: Literal["redrive"]
-    agent: str
-    person_id: PersonId
-
-
-class DiscardRequest(BaseModel):
-    """Take one poison event out of the way of an agent, for ever."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    act: Literal["discard"]
-    agent: str
-    person_id: PersonId
-    stream_sequence: int = Field(ge=1)
-    by: Actor
-    why: str = Field(min_length=1, max_length=500)
-
-
-Act = Annotated[RedriveRequest | DiscardRequest, Field(discriminator="act")]
-_ACTS: TypeAdapter[RedriveRequest | DiscardRequest] = TypeAdapter(Act)
-
-
 class Operations:
     """The acts that this worker takes for the partitions that it owns."""
 
-    def __init__(self, nc: Client, redriver: Redriver, *, app_id: str, agents: frozenset[str]) -> None:
+    def __init__(
+        self, nc: Client, redriver: Redriver, foreign: ForeignRedriver, *, app_id: str, agents: frozenset[str]
+    ) -> None:
         self._nc = nc
         self._redriver = redriver
+        self._foreign = foreign
         self._app_id = app_id
         self._agents = agents
         self._owned: dict[int, Subscription] = {}
@@ -102,20 +87,50 @@ class Operations:
 
     async def _act(self, partition: int, data: bytes) -> dict[str, Any]:
         try:
-            asked = _ACTS.validate_json(data)
+            asked = REQUESTS.validate_json(data)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "request"
             raise QueryError("invalid_query", f"{field}: {first['msg']}", field=field, rule=first["type"]) from None
+        if isinstance(asked, TranslateRequest):
+            return await self._translate(partition, asked)
         if asked.agent not in self._agents:
             raise QueryError("invalid_query", "agent: has no quarantine", field="agent", rule="known")
+        return _told(partition, asked.agent, asked.person_id, await self._brought(partition, asked))
+
+    async def _brought(self, partition: int, asked: RedriveRequest | DiscardRequest | ReplaceRequest) -> Redriven:
         if isinstance(asked, RedriveRequest):
-            done = await self._redriver.redrive(partition, asked.agent, asked.person_id)
-        else:
-            done = await self._redriver.discard(
+            return await self._redriver.redrive(partition, asked.agent, asked.person_id)
+        if isinstance(asked, DiscardRequest):
+            return await self._redriver.discard(
                 partition, asked.agent, asked.person_id, asked.stream_sequence, by=asked.by, why=asked.why
             )
-        return _told(partition, asked.agent, asked.person_id, done)
+        return await self._redriver.replace(
+            partition,
+            asked.agent,
+            asked.person_id,
+            asked.stream_sequence,
+            by=asked.by,
+            instead=(await self._copy(asked.copy_act)).decode(),
+        )
+
+    async def _translate(self, partition: int, asked: TranslateRequest) -> dict[str, Any]:
+        letter = await self._stored(asked.letter, "letter")
+        copy = None if asked.copy_act is None else await self._copy(asked.copy_act)
+        fault = await self._foreign.redrive(partition, letter, copy)
+        return {"cause": None, "reason": None} if fault is None else {"cause": fault.cause, "reason": fault.reason}
+
+    async def _copy(self, number: int) -> bytes:
+        copy = act_in(await self._stored(number, "copy_act")).copy
+        if copy is None:
+            raise QueryError("invalid_query", "copy_act: holds no edited copy", field="copy_act", rule="copy")
+        return copy
+
+    async def _stored(self, number: int, field: str) -> StoredLetter:
+        found = await letter_at(self._nc, DEAD_LETTERS, number)
+        if found is None:
+            raise QueryError("not_found", f"{DEAD_LETTERS} no longer holds {number}", field=field)
+        return found
 
 
 def _told(partition: int, agent: str, person_id: str, done: Redriven) -> dict[str, Any]:

@@ -1,18 +1,20 @@
-"""HTTP pages of a worker: /livez, /readyz, /status and /metrics, answered from memory."""
+"""HTTP pages of a worker: /livez, /readyz, /status with its live page, and /metrics, answered from memory."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import faust
+import orjson
+from aiohttp.web import Response as AnyResponse
 from faust.web import Request, Response, View
-from nats.aio.client import Client
 
 from queries.metrics import CONTENT_TYPE, WorkerMetrics
-from queries.tables_of_worker import WorkerTables
+from queries.status.document import StatusDocument
+from queries.status.feed import StatusFeed
+from queries.status.health import Health
+from queries.status.page import HEADERS, PAGE
 
 
-def add_pages(app: faust.App, nc: Client, tables: WorkerTables, metrics: WorkerMetrics) -> None:
+def add_pages(app: faust.App, health: Health, status: StatusDocument, feed: StatusFeed, metrics: WorkerMetrics) -> None:
     """Add the pages to the worker's web server."""
 
     @app.page("/livez")
@@ -21,37 +23,20 @@ def add_pages(app: faust.App, nc: Client, tables: WorkerTables, metrics: WorkerM
 
     @app.page("/readyz")
     async def readyz(view: View, _request: Request) -> Response:
-        checks = {
-            "assigned": bool(tables.owned()),
-            "recovered": app.tables.recovery.completed.is_set() and not app.rebalancing,
-            "nats": nc.is_connected,
-            "rules": tables.processes is None or tables.processes.rules.is_read,
-            "serving": not app.should_stop,
-        }
-        return view.json({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)
+        report = health.report()
+        return view.json(report, status=200 if report["ready"] else 503)
 
     @app.page("/status")
-    async def status(view: View, _request: Request) -> Response:
-        lanes: list[dict[str, Any]] = [
-            {
-                "topic": lane.topic,
-                "partition": lane.partition,
-                "cycles": lane.cycles,
-                "records": lane.records_done,
-                "backlog": lane.backlog,
-                "level": lane.level,
-                "busy_seconds": round(lane.busy_seconds, 6),
-            }
-            for lane in app.lanes.lanes()
-        ]
-        return view.json(
-            {
-                "partitions": sorted(tables.owned()),
-                "positions": {str(p): s for p, s in sorted(tables.positions.snapshot().items())},
-                "lanes": lanes,
-                **app.tables.recovery.status(),
-            }
+    async def status_page(_view: View, request: Request) -> Response:
+        if "text/html" in request.headers.get("Accept", ""):
+            return AnyResponse(text=PAGE, content_type="text/html", headers=HEADERS)
+        return AnyResponse(
+            body=orjson.dumps(status.told()), content_type="application/json", headers={"Vary": "Accept"}
         )
+
+    @app.page("/status/events")
+    async def status_events(_view: View, request: Request) -> Response:
+        return await feed.serve(request)
 
     @app.page("/metrics")
     async def metrics_page(view: View, _request: Request) -> Response:

@@ -49,6 +49,7 @@ async def parked_persons(tables: WorkerTables, partition: int, query: ListQuaran
 def described(agent: str, person_id: str, partition: int, parked: Parked) -> dict[str, Any]:
     """A parked person as answers show it."""
     row = {"agent": agent, "person_id": person_id, "partition": partition, **parked._asdict()}
+    del row["live_after"]
     row["since"] = format_instant(datetime.fromtimestamp(row.pop("since_ms") / 1000, UTC))
     return row
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from bridge.ending import end
 from lanes.failure import stack_of
 from queries.index.feed import IndexFeed
 from queries.index.sagas import CENSUS
@@ -50,8 +51,7 @@ class SagaCensus:
     async def stop(self) -> None:
         """Count no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
         self._counted = ()
 
     def counted(self) -> Sequence[Counted]:

@@ -26,12 +26,16 @@ from config.streams import EVENTS, SAGAS
 from config.version import VERSION
 from lanes.failure import stack_of
 from queries.asking import REPLY_SLACK_S, Asking, KnownOwners, owner_subject
+from queries.authorisation.denials import Audited
+from queries.authorisation.port import Asked, closed_to_all
+from queries.authorisation.principal_subject import NAMED_QUERIES, QUERIES, REPLY_SUBJECT, principal_in
 from queries.endpoint import Endpoint, Found, Read
 from queries.endpoints import ENDPOINTS, READS
 from queries.frame import END_OF_STREAM, ITEMS_PER_MESSAGE, Query, QueryError, answer, items, parse, refusal
 from queries.indexed import indexed_position, processes_of
 from queries.outflow import MAX_WINDOW, WINDOW_HEADER, Outflow, Outflows, ReaderGoneError, ReaderSlowError, window_in
 from queries.processes import Processes, of_sagas
+from queries.query_measures import ANSWERED, QueryMeasures
 from queries.subscriptions.subscriptions import Subscriptions
 from queries.tables_of_worker import WorkerTables
 
@@ -39,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 TOO_LARGE = QueryError(
     "overloaded", "the answer is larger than one message may be; ask for a part of it or for a stream"
+)
+TOO_LONG = QueryError(
+    "invalid_query", "request: is larger than a request of a query may be", field="request", rule="too_long"
 )
 ALONE = QueryError("unavailable", "the answers of the partitions do not fit one message together")
 NO_STREAM = QueryError("invalid_query", "stream: this answer fits one message", field="stream", rule="unsupported")
@@ -55,6 +62,8 @@ SLOW = QueryError("timeout", "the reader acknowledged nothing for too long")
 
 MESSAGE_BYTES = 256 << 10
 """A streamed message is closed when it holds this much."""
+MAX_REQUEST_BYTES = 2 << 20
+"""Largest request of a query; an edited copy of the largest command fits."""
 MAX_RUNNING = 2000
 """Queries and streams of clients that one worker answers at a time; what waits for a position counts."""
 STOP_BUDGET_S = 0.5
@@ -63,35 +72,73 @@ STOP_BUDGET_S = 0.5
 class QueryService:
     """The query side of one worker."""
 
-    def __init__(self, nc: Client, tables: WorkerTables, *, app_id: str) -> None:
+    def __init__(self, nc: Client, tables: WorkerTables, *, app_id: str, authorise: Audited | None = None) -> None:
         self._nc = nc
         self._tables = tables
         self._app_id = app_id
+        self._authorise = authorise or Audited(closed_to_all)
         self._name = uuid.uuid4().hex
         self._owners = KnownOwners()
         self._service: Service | None = None
+        self._is_offered = False
+        self._offered: tuple[str, ...] = ()
         self._internal: dict[int, Subscription] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._outflows = Outflows(nc)
         self._live = Subscriptions(nc, self._outflows, self._asking, app_id=app_id)
+        self.measures = QueryMeasures()
 
     def subscriptions(self) -> int:
         """How many live subscriptions this worker serves."""
         return self._live.served()
 
-    async def start(self) -> None:
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """How the subjects begin on which clients are answered; empty before the start and behind the end."""
+        return self._offered
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether clients find all endpoints at this worker."""
+        return self._is_offered
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Partitions for which it answers other workers."""
+        return frozenset(self._internal)
+
+    async def start(self, subjects: Sequence[str] = (QUERIES, NAMED_QUERIES)) -> None:
         """Offer all endpoints to clients."""
+        self._authorise.say_if_closed()
         await self._outflows.start()
         await self._live.start()
+        await self.offer(subjects)
+
+    async def offer(self, subjects: Sequence[str]) -> None:
+        """Offer all endpoints under subjects that begin like these, and no longer under those before."""
+        subjects = tuple(subjects)
+        if subjects == self._offered:
+            return
+        before = self._service
         self._service = await nats.micro.add_service(
             self._nc, name="person-queries", version=VERSION, description="Questions over the person tables"
         )
-        group = self._service.add_group(name="person.queries")
-        for endpoint in ENDPOINTS.values():
-            await group.add_endpoint(name=endpoint.name, subject=endpoint.name, handler=self._handler(endpoint))
+        for prefix in subjects:
+            group = self._service.add_group(name=prefix)
+            for endpoint in ENDPOINTS.values():
+                await group.add_endpoint(name=endpoint.name, subject=endpoint.name, handler=self._handler(endpoint))
+        self._is_offered = True
+        if before is not None:
+            # Stopping drops the questions that are on their way; nobody else would answer those.
+            endpoints, before._endpoints = before._endpoints, []
+            await asyncio.gather(*(one._subscription.drain() for one in endpoints if one._subscription is not None))
+            await before.stop()
+        # Only now is nobody answered any more on the others.
+        self._offered = subjects
 
     async def stop(self) -> None:
         """Withdraw the endpoints, answer what can be answered at once and leave the rest to the asker's next try."""
+        self._is_offered = False
         await self.disown(frozenset(self._internal))
         if self._service is not None:
             await self._service.stop()
@@ -103,6 +150,10 @@ class QueryService:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
         await self._outflows.stop()
+
+    async def follow_nobody(self, rest: bool) -> None:
+        """While it rests, end all live subscriptions and take over none: their readers go on with whom they ask next."""
+        await self._live.rest(rest)
 
     def asking(self, timeout_s: float) -> Asking:
         """A question of this worker itself, to be answered within a time."""
@@ -124,12 +175,17 @@ class QueryService:
 
     def _handler(self, endpoint: Endpoint) -> Any:
         async def handle(request: Request) -> None:
+            asked = Asked(principal_in(request.subject), "query", endpoint.name)
+            if not REPLY_SUBJECT.fullmatch(request._msg.reply or ""):
+                self._authorise.record(asked, "the answer was wanted elsewhere than in an inbox")
+                return
             if len(self._running) >= MAX_RUNNING:
+                self.measures.count(endpoint.name, BUSY.code)
                 with contextlib.suppress(NatsError):
                     await request.respond(refusal(BUSY))
                 return
             # A query may wait for a position; others must not wait behind it.
-            self._run(self._reply(endpoint, request))
+            self._run(self._reply(endpoint, request, asked))
 
         return handle
 
@@ -150,41 +206,57 @@ class QueryService:
             window=window,
         )
 
-    async def _reply(self, endpoint: Endpoint, request: Request) -> None:
+    async def _reply(self, endpoint: Endpoint, request: Request, asked: Asked) -> None:
         # An answer that cannot be sent is missed by the asker's time-out; there is nobody else to tell.
         with contextlib.suppress(NatsError):
             try:
+                verdict = self._authorise(asked)
+                if not verdict.allowed:
+                    raise QueryError("forbidden", verdict.reason)
+                if len(request.data) > MAX_REQUEST_BYTES:
+                    raise TOO_LONG
                 query = parse(endpoint.request, request.data)
                 window = _window(request)
                 if query.stream:
                     if endpoint.rows is None:
                         raise NO_STREAM
-                    await self._stream(endpoint.rows(self._asking(None), query), request._msg.reply, window)
+                    rows = endpoint.rows(self._asking(None), query)
+                    self.measures.count(endpoint.name, await self._stream(rows, request._msg.reply, window))
                     return
-                reply = await self._answered(endpoint, query, window)
+                with self.measures.timed(endpoint.name):
+                    reply = await self._answered(endpoint, query, window)
             except Exception as error:
-                await request.respond(refusal(_told(endpoint.name, error)))
+                told = _told(endpoint.name, error)
+                self.measures.count(endpoint.name, told.code)
+                await request.respond(refusal(told))
                 if _asked_for_a_stream(request.data):
                     await request.respond(END_OF_STREAM)
                 return
-            await request.respond(reply if len(reply) <= self._nc.max_payload else refusal(TOO_LARGE))
+            fits = len(reply) <= self._nc.max_payload
+            self.measures.count(endpoint.name, ANSWERED if fits else TOO_LARGE.code)
+            await request.respond(reply if fits else refusal(TOO_LARGE))
 
     async def _answered(self, endpoint: Endpoint, query: Query, window: int | None) -> bytes:
         timeout_s = query.timeout_ms / 1000
         async with asyncio.timeout(timeout_s + 2 * REPLY_SLACK_S):
             return (await endpoint.answer(self._asking(timeout_s, window), query)).encoded()
 
-    async def _stream(self, rows: AsyncIterator[Any], subject: str, window: int | None) -> None:
+    async def _stream(self, rows: AsyncIterator[Any], subject: str, window: int | None) -> str:
+        """Send all rows and the end; returns the code of what went wrong, or ANSWERED."""
+        code = ANSWERED
         with self._outflows.to(subject, window) as flow:
             try:
                 async with contextlib.aclosing(rows) as open_rows:  # type: ignore[type-var]
                     await self._send_rows(flow, open_rows)
             except ReaderGoneError:
-                return
+                return code
             except Exception as error:
                 # What went wrong comes in the place of the next items, whatever the window says.
-                await self._nc.publish(subject, refusal(_told("stream", error)))
+                told = _told("stream", error)
+                code = told.code
+                await self._nc.publish(subject, refusal(told))
             await self._nc.publish(subject, END_OF_STREAM)
+        return code
 
     async def _send_rows(self, flow: Outflow, rows: AsyncIterator[Any]) -> None:
         held: list[orjson.Fragment] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agents.reading import EventLog
 from lanes.table import LaneTable
@@ -22,6 +23,9 @@ from tables.statistics import StatisticsTable
 from tables.summary import SummaryTable
 from tables.timeline import TimelineTable
 from tables.views import ViewsTable
+
+if TYPE_CHECKING:
+    from queries.dead_letters.desk import DeadLetterDesk
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class WorkerTables:
     """What is derived from the tables for searching; a worker without it answers no search."""
     processes: Processes | None = None
     """What is read of sagas and policies; a worker without it answers nothing about them."""
+    dead_letters: DeadLetterDesk | None = None
+    """Where operators bring dead letters; a worker without it answers nothing about them."""
+    max_row_bytes: int = 1 << 20
+    """The largest row that an agent may write."""
 
     def load_position(self, partition: int) -> None:
         """Learn from the recovered tables how far a partition is applied: as far as all of them are."""

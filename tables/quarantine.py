@@ -28,15 +28,21 @@ class Parked(NamedTuple):
     reason: str
     since_ms: int
     attempts: int
+    live_after: int | None = None
+    """Events above this stream sequence have caused no effects before they were parked; None for a row of an earlier version."""
 
 
 class Discarded(NamedTuple):
-    """An event that an operator took out of the way: its stream sequence and the version of the person that it claims, if any."""
+    """An event that an operator took out of the way: its stream sequence and the version of the person that it claims, if any.
+
+    With `instead`, an edited copy as text, the agent takes the copy in its place.
+    """
 
     stream_sequence: int
     version: int | None
     by: str
     at_ms: int
+    instead: str | None = None
 
 
 class QuarantineRow(NamedTuple):
@@ -53,6 +59,8 @@ class QuarantineTable:
         self.table = table
         self._rows: dict[int, Counter[str]] = {}
         self._parked: dict[int, Counter[str]] = {}
+        self._since: dict[int, Counter[tuple[str, int]]] = {}
+        """Parked persons of a partition by agent and by the second in which they began to wait."""
 
     def concerns(self, partition: int, agent: str) -> bool:
         """Whether an agent has any row in a partition."""
@@ -76,29 +84,55 @@ class QuarantineTable:
         """Parked persons by agent, over those of the partitions that are counted already."""
         return sum((self._parked[partition] for partition in partitions if partition in self._parked), Counter())
 
+    def oldest_since(self, partitions: Iterable[int]) -> Mapping[str, int]:
+        """Second since the epoch from which on an agent's oldest parked person waits, by agent, over those partitions."""
+        oldest: dict[str, int] = {}
+        for partition in partitions:
+            for agent, second in self._since.get(partition, ()):
+                oldest[agent] = min(second, oldest.get(agent, second))
+        return oldest
+
     def load(self, partition: int) -> None:
         """Count the committed rows of a partition."""
-        rows, parked = Counter[str](), Counter[str]()
+        rows, parked, since = Counter[str](), Counter[str](), Counter[tuple[str, int]]()
         for agent, _, row in self.rows(partition):
             rows[agent] += 1
-            parked[agent] += row.parked is not None
-        self._rows[partition], self._parked[partition] = rows, parked
+            if row.parked is not None:
+                parked[agent] += 1
+                since[agent, _second(row.parked)] += 1
+        self._rows[partition], self._parked[partition], self._since[partition] = rows, parked, since
 
     def changed(self, partition: int, agent: str, before: QuarantineRow, after: QuarantineRow) -> None:
         """Count a row that was committed in the place of another."""
         if partition in self._rows:
             self._rows[partition][agent] += (after != NOTHING) - (before != NOTHING)
             self._parked[partition][agent] += (after.parked is not None) - (before.parked is not None)
+            self._count_since(self._since[partition], agent, before.parked, after.parked)
 
     def forget(self, partition: int) -> None:
         """Drop what is counted for a partition."""
         self._rows.pop(partition, None)
         self._parked.pop(partition, None)
+        self._since.pop(partition, None)
+
+    @staticmethod
+    def _count_since(since: Counter[tuple[str, int]], agent: str, before: Parked | None, after: Parked | None) -> None:
+        if after is not None:
+            since[agent, _second(after)] += 1
+        if before is not None:
+            began = (agent, _second(before))
+            since[began] -= 1
+            if since[began] <= 0:
+                del since[began]
 
     def _counted(self, partition: int) -> Counter[str]:
         if partition not in self._rows:
             self.load(partition)
         return self._rows[partition]
+
+
+def _second(parked: Parked) -> int:
+    return parked.since_ms // 1000
 
 
 NOTHING = QuarantineRow()

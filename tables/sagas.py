@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from domain.sagas.saga_events import SagaEvent
 from domain.sagas.state import Saga, dump_saga, load_saga
+from domain.times import format_instant
 from lanes.table import LaneTable, TableView
 
 NAME = "sagas"
@@ -73,6 +75,12 @@ class SagasTable:
     def _of_person(self, partition: int, person_id: str) -> Iterator[tuple[str, bool]]:
         for key, value in self.table.scan(partition, f"p:{person_id}:".encode()):
             yield key.decode().rpartition(":")[2], value == _RUNS
+
+
+def recent_event(event: SagaEvent) -> RecentEvent:
+    """What a row tells of a saga event."""
+    data = event.data.model_dump(mode="json", exclude_defaults=True)
+    return RecentEvent(event.sequence, event.type, format_instant(event.time), event.actor, data)
 
 
 def find(view: TableView, saga_id: str) -> SagaRow | None:

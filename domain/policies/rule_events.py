@@ -40,6 +40,7 @@ class RuleEvent(Frozen):
     causationid: Uuid
     causationdepth: Depth
     actor: str
+    traceparent: str | None = None
     data: SerializeAsAny[RuleEventData]
 
     @property
@@ -81,6 +82,10 @@ class SentCommand(Protocol):
     def causationdepth(self) -> int:
         """Its depth."""
 
+    @property
+    def traceparent(self) -> str | None:
+        """Its trace context."""
+
 
 def rule_event_subject(name: RuleEventName, policy_id: str) -> str:
     """Where an event is stored."""
@@ -109,6 +114,7 @@ def write_rule_event(event: RuleEvent) -> bytes:
             "causationid": event.causationid,
             "causationdepth": event.causationdepth,
             "actor": event.actor,
+            "traceparent": event.traceparent,
             "data": event.data,
         }
     )
@@ -158,6 +164,7 @@ def decided(policy: CheckedPolicy, occasion: Occasion, judgement: Judgement) -> 
         causationid=cause.id,
         causationdepth=cause.depth + 1,
         actor=f"policy:{policy.name}",
+        traceparent=cause.traceparent,
         data=data,
     )
 
@@ -184,6 +191,7 @@ def refused(command: SentCommand, code: str) -> RuleEvent:
         causationid=command.id,
         causationdepth=command.causationdepth + 1,
         actor=command.actor,
+        traceparent=command.traceparent,
         data=data,
     )
 

@@ -170,5 +170,6 @@ def _event(command: ProcessCommand, state: RuleState, name: RuleEventName, data:
         causationid=command.id,
         causationdepth=command.causationdepth,
         actor=command.actor,
+        traceparent=command.traceparent,
         data=data,
     )

@@ -30,7 +30,8 @@ def cause_of(saga: Saga, given: SagaInput) -> Cause:
     time = given.now if timer is None else max(given.now, timer.at)
     correlationid = saga.correlationid if timer is None else timer.correlationid
     cause_id = derive(saga.saga_id, str(given.sequence))
-    return Cause(cause_id, correlationid, f"saga:{saga.saga}", time, _later(given.reacted_at, time), None)
+    traceparent = None if timer is None else timer.traceparent
+    return Cause(cause_id, correlationid, f"saga:{saga.saga}", time, _later(given.reacted_at, time), traceparent)
 
 
 def _later(reacted_at: datetime | None, time: datetime) -> datetime:

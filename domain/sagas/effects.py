@@ -128,7 +128,9 @@ def _effects(saga: Saga, event: SagaEvent) -> Iterator[Effect]:
 
 def origin_of(event: SagaEvent) -> Origin:
     """The origin that an event is."""
-    return Origin.model_construct(id=event.id, time=event.time, correlationid=event.correlationid)
+    return Origin.model_construct(
+        id=event.id, time=event.time, correlationid=event.correlationid, traceparent=event.traceparent
+    )
 
 
 def _timer(
@@ -192,6 +194,7 @@ def _message(
             "causationid": origin.id,
             "causationdepth": saga.depth + 1,
             "actor": f"saga:{saga.saga}",
+            "traceparent": origin.traceparent,
             "data": data,
         }
     )

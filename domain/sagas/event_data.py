@@ -49,6 +49,7 @@ class Origin(Frozen):
     id: Uuid
     time: Instant
     correlationid: Uuid
+    traceparent: str | None = None
 
 
 class SagaEventData(Frozen):

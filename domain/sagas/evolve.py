@@ -96,11 +96,15 @@ def _step_started(saga: Saga, event: SagaEvent, data: StepStarted) -> Changes:
 def _timer(event: SagaEvent, at: datetime | None) -> Timer | None:
     if at is None:
         return None
-    return Timer.model_construct(at=at, sequence=event.sequence, correlationid=event.correlationid)
+    return Timer.model_construct(
+        at=at, sequence=event.sequence, correlationid=event.correlationid, traceparent=event.traceparent
+    )
 
 
 def _origin(event: SagaEvent) -> Origin:
-    return Origin.model_construct(id=event.id, time=event.time, correlationid=event.correlationid)
+    return Origin.model_construct(
+        id=event.id, time=event.time, correlationid=event.correlationid, traceparent=event.traceparent
+    )
 
 
 def _step_advanced(saga: Saga, _: SagaEvent, data: StepAdvanced) -> Changes:

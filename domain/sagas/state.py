@@ -37,11 +37,12 @@ class Failure(Frozen):
 
 
 class Timer(Frozen):
-    """The one timer of a saga: when it is due, and which event set it, of which correlation."""
+    """The one timer of a saga: when it is due, and which event set it, of which correlation and trace."""
 
     at: Instant
     sequence: int
     correlationid: str = ""
+    traceparent: str | None = None
 
 
 class Saga(Frozen):

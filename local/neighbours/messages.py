@@ -26,6 +26,7 @@ class NeighbourCommand:
     correlationid: str
     causationdepth: int
     data: Mapping[str, Any]
+    traceparent: str | None = None
 
     @property
     def person_id(self) -> str:
@@ -51,6 +52,7 @@ def read_command(subject: str, raw: bytes) -> NeighbourCommand:
         str(body.get("correlationid", command_id)),
         int(body.get("causationdepth", 0)),
         body["data"],
+        body.get("traceparent"),
     )
 
 
@@ -87,6 +89,8 @@ def event_of(command: NeighbourCommand, kind: str, data: Mapping[str, Any], inde
         "causationdepth": command.causationdepth,
         "data": dict(data),
     }
+    if command.traceparent is not None:
+        body["traceparent"] = command.traceparent
     raw = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
     return NeighbourEvent(event_id, command.domain, kind, command.id, data, raw)
 

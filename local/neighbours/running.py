@@ -9,27 +9,37 @@ from collections.abc import Callable
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from connections.errors import AccessSettingError
+from connections.nats_encryption import require_encryption
+from connections.nats_servers import NatsServers, nats_servers
 from local.errors import StackError
 from local.neighbours.faults import Behaviour
 from local.neighbours.neighbour import RunningNeighbour
 from local.neighbours.streams import DOMAINS, READY, create_streams
 
 
-async def run_until_asked(nats_url: str, behaviour: Behaviour, say: Callable[[str], None]) -> None:
+async def run_until_asked(where: NatsServers | str, behaviour: Behaviour, say: Callable[[str], None]) -> None:
     """Run until SIGINT or SIGTERM; raises StackError when no server answers or a neighbour cannot go on."""
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    await run_neighbours(nats_url, behaviour, say, asked)
+    await run_neighbours(where, behaviour, say, asked)
 
 
-async def run_neighbours(nats_url: str, behaviour: Behaviour, say: Callable[[str], None], ended: asyncio.Event) -> None:
+async def run_neighbours(
+    where: NatsServers | str, behaviour: Behaviour, say: Callable[[str], None], ended: asyncio.Event
+) -> None:
     """Run all five until `ended` is set, and say what each one did."""
     nc = Client()
     try:
-        await nc.connect(nats_url.split(","), name="neighbours", connect_timeout=5, max_reconnect_attempts=5)
+        options = nats_servers(where).client_options()
+        if "tls" in options:
+            require_encryption(nc)
+        await nc.connect(**options, name="neighbours", connect_timeout=5, max_reconnect_attempts=5)
+    except AccessSettingError as error:
+        raise StackError(str(error)) from error
     except (NatsError, OSError) as error:
-        raise StackError(f"no NATS server answers at {nats_url} ({type(error).__name__})") from error
+        raise StackError(f"no NATS server answers at {where} ({type(error).__name__})") from error
     nc.options["max_reconnect_attempts"] = -1
     neighbours: list[RunningNeighbour] = []
     try:

@@ -25,6 +25,16 @@ from domain.times import Day, Instant
 from domain.values.attribute import Attribute
 from domain.values.person_name import PersonName
 from domain.values.person_title import PersonTitle
+from ops.contracts.dead_letter_answers import (
+    DeadLetterAct,
+    DeadLetterCounts,
+    DeadLetterDetail,
+    EditedCopy,
+    MessagePreview,
+    OpenDeadLetter,
+    RedriveResult,
+    RowsPreview,
+)
 from ops.contracts.rows import (
     LEFT_OUT,
     Activity,
@@ -511,6 +521,14 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "get_outcome": Outcome,
     "subscribe": Subscription,
     "list_quarantine": list[ParkedPerson],
+    "list_dead_letters": list[OpenDeadLetter],
+    "count_dead_letters": DeadLetterCounts,
+    "get_dead_letter": DeadLetterDetail,
+    "edit_dead_letter": EditedCopy,
+    "dry_run_dead_letter": RowsPreview | MessagePreview,
+    "redrive_dead_letter": RedriveResult,
+    "discard_dead_letter": RedriveResult,
+    "list_dead_letter_acts": list[DeadLetterAct],
     "get_saga": SagaDetail,
     "list_sagas": list[SagaRow],
     "list_rules": list[Rule],

@@ -65,11 +65,10 @@ def rule_event_schema(name: RuleEventName) -> Schema:
     attributes = {one: part for one, part in _attributes_of_rule_events().items() if one != "name"}
     attributes = {"id": attributes.pop("id"), "type": {}, "dataversion": {"const": 1}, **attributes}
     event_type = f"person.rule.{name}"
-    optional = {"sequence"} if name == "decided" else set()
     if name == "decided":
         del attributes["sequence"]
     marks = {"x-type": event_type, "x-dataversion": 1, "x-subject": f"{RULE_SUBJECTS}.{name}"}
-    return _event(RULE_EVENTS[name], event_type, RULE_SOURCE, attributes, optional, marks)
+    return _event(RULE_EVENTS[name], event_type, RULE_SOURCE, attributes, {"traceparent"}, marks)
 
 
 def timer_schema() -> Schema:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bridge.jetstream import JetStreamError, api
 from bridge.read import last_message
 from config.streams import EVENTS
+from connections.nats_servers import NatsServers
 from domain.subjects import parse_event_subject, person_filter
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
 from ops.importing.differences import of_held, of_new
@@ -33,7 +34,7 @@ async def send_plan(
     kind: str,
     plan: list[PlannedPerson | Rejected],
     *,
-    nats_url: str,
+    nats: NatsServers | str,
     dry_run: bool = False,
     show_progress: bool = False,
 ) -> ImportReport:
@@ -45,7 +46,7 @@ async def send_plan(
     if dry_run or not people:
         report.commands = sum(len(person.commands) for person in people)
         return report
-    async with PersonClient(nats_url) as client:
+    async with PersonClient(nats) as client:
         importer = _Importer(client, kind, report, await _last_sequence(client))
         with progress(len(people), show_progress) as advance:
             queue = iter(people)

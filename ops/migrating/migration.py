@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from bridge.append import MAX_BATCH
 from bridge.connection import connect
+from connections.nats_servers import NatsServers
 from ops.migrating.comparing import compare, events_to_read
 from ops.migrating.copying import copy_events
 from ops.migrating.planning import plan_migration
@@ -20,7 +21,7 @@ from ops.migrating.target import Target
 
 
 async def migrate(
-    nats_url: str,
+    nats: NatsServers | str,
     source_name: str,
     *,
     dry_run: bool = False,
@@ -34,7 +35,7 @@ async def migrate(
     """
     report = Report(source_name, dry_run)
     nc = Client()
-    await connect(nc, nats_url, name="person-migrate")
+    await connect(nc, nats, name="person-migrate")
 
     @contextmanager
     def timed(name: str, total: int) -> Iterator[Advance]:

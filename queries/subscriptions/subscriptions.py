@@ -78,6 +78,7 @@ class Subscriptions:
         self._known: NatsSubscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._resting = False
 
     async def start(self) -> None:
         """Listen to the other workers."""
@@ -97,6 +98,13 @@ class Subscriptions:
         if self._known is not None and not self._nc.is_closed:
             with contextlib.suppress(NatsError):
                 await self._known.unsubscribe()
+
+    async def rest(self, rest: bool) -> None:
+        """While it rests, no session runs here and none is taken over; a session that ends so is told to nobody."""
+        self._resting = rest
+        if rest:
+            self._elsewhere.clear()
+            await asyncio.gather(*(one.end() for one in list(self._served.values())))
 
     def served(self) -> int:
         """How many subscriptions this worker serves."""
@@ -228,7 +236,7 @@ class Subscriptions:
 
     async def _on_announced(self, message: Msg) -> None:
         announced = Announced.model_validate_json(message.data)
-        if announced.worker == self._worker:
+        if announced.worker == self._worker or self._resting:
             return
         own = self._served.get(announced.subscription_id)
         if announced.lease_left_s <= 0:

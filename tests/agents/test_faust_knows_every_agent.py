@@ -14,6 +14,7 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
 
     assert shown.returncode == 0, shown.stderr
     assert dict(re.findall(r"@agents\.(\w+)\s*\|\s*([\w.]+)", shown.stdout)) == {
+        "adopt_outcomes": "person.commands",
         "advance_sagas": "person.events",
         "announce_changes": "person.events",
         "apply_policies": "person.events",
@@ -26,8 +27,12 @@ def test_faust_lists_the_agents_by_name_and_topic(tmp_path: Path) -> None:
         "fire_timers": "person.timers",
         "fold_persons": "person.events",
         "fold_sagas": "person.sagas",
+        "heal_rows": "person.events",
+        "heal_saga_rows": "person.sagas",
         "mark_live_position": "person.events",
         "mark_position": "person.events",
+        "measure_commands": "person.commands",
+        "measure_events": "person.events",
         "park_poison": "person.events",
         "project_network": "person.events",
         "project_search": "person.events",

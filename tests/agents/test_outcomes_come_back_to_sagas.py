@@ -56,6 +56,17 @@ def test_a_refusal_is_signalled_to_the_saga_with_its_code_and_facts() -> None:
     }
 
 
+@pytest.mark.parametrize("sent", [None, f"00-{'a' * 32}-{'b' * 16}-01", "no trace"], ids=["none", "trace", "wrong"])
+def test_a_signal_carries_the_trace_of_its_command(sent: str | None) -> None:
+    command = COMMAND if sent is None else {**COMMAND, "traceparent": sent}
+    outcome = Outcome.accepted(COMMAND["id"], OTHER, 3).to_bytes()
+
+    signal = signal_of(record_of(command), outcome)
+
+    assert signal is not None
+    assert orjson.loads(signal.data).get("traceparent") == (None if sent == "no trace" else sent)
+
+
 def test_a_final_outcome_has_one_signal_and_each_failure_its_own() -> None:
     accepted = Outcome.accepted(COMMAND["id"], OTHER, 3).to_bytes()
     failed = Outcome.failed("unavailable", command_id=COMMAND["id"]).to_bytes()

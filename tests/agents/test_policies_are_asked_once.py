@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
+import agents.folding
 from agents import apply_policies
 from agents.apply_policies import ApplyPolicies
 from agents.fold_persons import FoldPersons
@@ -22,13 +23,16 @@ from agents.shipped_policies import register_shipped
 from bridge import read
 from bridge.dead_letters import DeadLetters
 from config.streams import COMMANDS, DECISIONS
-from domain.events import read_event
+from domain.events import Event, read_event
+from domain.evolve import apply
 from domain.ids import NS, derive
 from domain.origin import MIGRATED
+from domain.person import Person
 from domain.policies.evaluation import Judgement, judge
 from domain.policies.rule_state import decide_rule
 from domain.process_commands import read_process_command
 from lanes.agent import Batch, LaneAgent
+from lanes.lane import LanePosition
 from lanes.record import Record
 from ops.client import CommandMessage
 from tests.agents.policies import FLAG_QUALITY, NAMED, name_policy
@@ -49,15 +53,31 @@ class Engine:
 
     async def take(self, records: Sequence[Record], *, killed: bool = False) -> None:
         """One cycle in a new process; one that is killed commits, and sends nothing."""
+        live = LivePositions(self.worker.nc, self.positions._of)
+        await self.worker.run(await self._agents(live, killed=killed), records)
+        if not killed:
+            await live.write()
+
+    async def repeat(self, partition: int, records: Sequence[Record], prepare: Callable[[Batch], None]) -> Batch:
+        """As `take`, for a redrive."""
+        live = LivePositions(self.worker.nc, self.positions._of)
+        lane = self.worker._lane(await self._agents(live))
+        lane.start(LanePosition(0, False))
+        try:
+            return await lane.repeat(records, prepare)
+        finally:
+            await lane.stop(1.0)
+            await live.write()
+
+    async def _agents(self, live: LivePositions, *, killed: bool = False) -> list[LaneAgent]:
         kind = CutOff if killed else ApplyPolicies
         worker = self.worker
         await worker.rules.look()
-        live = LivePositions(worker.nc, self.positions._of)
         letters = DeadLetters(worker.nc, "person.dlq")
         wards = Quarantine(worker.quarantine)
         agents: list[LaneAgent] = [
             FoldPersons(worker.persons, worker.log, letters, wards, max_state_bytes=1 << 20),
-            ParkPoison(worker.quarantine, letters),
+            ParkPoison(worker.quarantine, letters, live),
             kind(
                 worker.policies,
                 worker.rules,
@@ -70,9 +90,7 @@ class Engine:
         ]
         if not killed:
             agents.append(MarkLivePosition(live))
-        await worker.run(agents, records)
-        if not killed:
-            await live.write()
+        return agents
 
     def lose_policies(self, prefix: bytes = b"") -> None:
         """Lose rows of the table, progress and outbox too, as a kill does before the commit has reached them."""
@@ -350,3 +368,54 @@ async def test_shipped_policies_are_registered_once_and_what_operators_decided_s
         for one in (first, second)
     ]
     assert statuses == [{1: "retired", 2: "active"}, {1: "suspended"}]
+
+
+async def test_an_event_that_waited_over_a_restart_is_asked_about_once_when_it_is_redriven(
+    engine: Engine, persons: Persons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    await persons.append(ada, "Ada", "Poison", "Ada C")
+    name = await put(persons.nc, name_policy(ada), "activate")
+    monkeypatch.setattr(agents.folding, "apply", defective)
+    await engine.take(await persons.stored(ada))
+    # The live position moves over what waits.
+    await persons.append(grace, "Grace")
+    await engine.take(await persons.stored(grace))
+    assert await sent(persons.nc, name) == []
+    monkeypatch.undo()
+
+    redriver = engine.worker.redriver(engine.repeat)
+    done = await redriver.redrive(P, FoldPersons.name, ada)
+
+    assert (done.events, done.parked) == (2, None)
+    renamed = (await persons.stored(ada))[1:]
+    asked_about = [orjson.loads(record.value)["id"] for record in renamed]
+    assert [command["causationid"] for command in await sent(persons.nc, name)] == asked_about
+    await engine.take(await persons.stored(ada, grace))
+    assert len(await sent(persons.nc, name)) == 2
+
+
+async def test_a_person_that_is_parked_while_tables_are_filled_anew_causes_nothing_again(
+    engine: Engine, persons: Persons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, "Ada", "Poison")
+    name = await put(persons.nc, name_policy(ada), "activate")
+    await engine.take(await persons.stored(ada))
+    before = await sent(persons.nc, name)
+    engine.worker.persons.table.database(P).delete(ada.encode())
+    monkeypatch.setattr(agents.folding, "apply", defective)
+    await engine.take(await persons.stored(ada))
+    assert list(engine.worker.parked()) == [(FoldPersons.name, ada)]
+    monkeypatch.undo()
+
+    await engine.worker.redriver(engine.repeat).redrive(P, FoldPersons.name, ada)
+
+    assert (len(before), await sent(persons.nc, name)) == (1, before)
+
+
+def defective(person: Person, event: Event) -> Person:
+    """The fold with a defect."""
+    if b"Poison" in orjson.dumps(event.data.model_dump(mode="json")):
+        raise ValueError("a defect")
+    return apply(person, event)

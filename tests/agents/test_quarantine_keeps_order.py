@@ -355,11 +355,15 @@ async def test_what_waits_is_counted_by_agent_also_after_a_restart(
         assert worker.quarantine.parked_persons([P]) == {"fold_persons": 1}
         await lane.repeat((await persons.stored(ada, grace))[-1:], lambda _: None)
         assert worker.quarantine.parked_persons([P]) == {"fold_persons": 2}
+        since = worker.quarantine.oldest_since([P])
     assert worker.quarantine.parked_persons([P]) == {}
+    assert worker.quarantine.oldest_since([P]) == {}
 
     worker.quarantine.load(P)
 
     assert worker.quarantine.parked_persons([P]) == {"fold_persons": 2}
+    assert worker.quarantine.oldest_since([P]) == since
+    assert since == {"fold_persons": min(parked.since_ms for parked in worker.parked().values()) // 1000}
 
 
 def _raising(function: Callable[..., Any], position: int, name: str = POISON) -> Callable[..., Any]:

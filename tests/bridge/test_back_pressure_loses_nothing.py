@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from nats.aio.client import Client
 
 from bridge import read
+from bridge.backlog import Backlog, RouteBacklogs
 from bridge.batch import BatchWriter, Outgoing
 from bridge.connection import connect
 from bridge.dead_letters import DeadLetters
@@ -114,6 +116,11 @@ class Pair:
     def lane(self) -> EgressLane:
         return self.routes.egress[0].source.lanes()[0]
 
+    async def backlogs(self) -> Mapping[str, Backlog]:
+        counting = RouteBacklogs(self.observer, self.routes)
+        await counting.count()
+        return counting.counted()
+
     async def stored(self) -> list[int]:
         return [
             int(one.data)
@@ -170,11 +177,16 @@ async def test_a_full_stream_pauses_the_partition_until_it_is_enlarged(pair: Pai
     full = await pair.count()
     assert "maximum messages exceeded" in str(pair.lane.last_error)
     assert full <= 500
+    left = (await pair.backlogs())["out"]
+    assert left.pending + left.unacknowledged == 20_000 - (pair.lane.offset or 0)
+    assert left.oldest is not None
+    assert sum(route["failures"] for route in pair.routes.report()) >= 1
     config = (await api(pair.observer, f"STREAM.INFO.{pair.name}_OUT"))["config"]
     await api(pair.observer, f"STREAM.UPDATE.{pair.name}_OUT", {**config, "max_msgs": -1})
 
     await _until(lambda: _at_least(pair.count, 20_000))
     assert await pair.stored() == list(range(20_000))
+    await _until(lambda: _is(pair.backlogs, {"in": Backlog(), "out": Backlog()}))
     assert pair.lane.most_held <= HELD
     assert pair.lane.last_error is None
 
@@ -213,6 +225,11 @@ async def test_a_stopped_kafka_stops_the_pulls_and_ingress_goes_on_when_it_wakes
         assert lane.most_held <= 2 * 200
         info = await api(pair.observer, f"CONSUMER.INFO.{pair.name}_IN.in")
         assert info["num_pending"] >= 10_000 - 2 * 200
+        left = (await pair.backlogs())["in"]
+        assert left.pending == info["num_pending"]
+        assert left.pending + left.unacknowledged == 10_000
+        assert left.oldest is not None
+        assert 0 < time.time() - left.oldest < 60
     finally:
         os.kill(own_stack.endpoints.kafka_pid, signal.SIGCONT)
 
@@ -228,6 +245,10 @@ async def _acknowledged(pair: Pair) -> int:
 
 async def _ingress_count(pair: Pair) -> int:
     return pair.routes.ingress[0].lanes[None].carried
+
+
+async def _is(found: Callable[[], Awaitable[object]], wanted: object) -> bool:
+    return await found() == wanted
 
 
 async def _true(condition: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -98,6 +99,20 @@ async def test_who_loses_its_partitions_waits_no_more(
 
     assert not one.ingress.waits_for_stream
     assert not one.ingress.lanes
+
+
+async def test_who_loses_its_partitions_while_an_answer_arrives_waits_no_more_either(
+    carry: Callable[..., Carrying],
+) -> None:
+    ingress = carry().ingress
+    for number in range(20):
+        ingress.own(frozenset({0, 1}))
+        # The answer whether the stream exists takes about so long.
+        await asyncio.sleep(number % 10 * 0.0001 + 0.0002)
+        async with asyncio.timeout(10):
+            await ingress.disown()
+
+    assert not ingress.waits_for_stream
 
 
 async def test_only_an_optional_route_may_lack_its_stream(

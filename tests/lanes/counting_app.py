@@ -12,7 +12,6 @@ from typing import Any
 import faust
 from faust.types import TP
 
-import lanes.app
 from lanes.agent import Batch, LaneAgent, register
 from lanes.app import LaneApp
 from lanes.fenced_producer import FencedProducer
@@ -121,7 +120,7 @@ if "TOY_LATE" in os.environ:
     start_late()
 if "TOY_HANGS" in os.environ:
     # As a client does that waits for an answer that never comes.
-    lanes.app.STOP_BUDGET_S = 1.0
+    app.stop_budget_s = 1.0
     app.lane_writer.stop = asyncio.Event().wait  # type: ignore[method-assign,assignment]
 if "TOY_DROP" in os.environ:
     drop_a_fetch()

@@ -24,7 +24,7 @@ def test_a_request_has_the_bytes_of_aiokafka() -> None:
     )
 
 
-def test_an_answer_tells_code_and_offset_of_each_partition() -> None:
+def test_an_answer_tells_code_offset_and_time_of_each_partition() -> None:
     answer = ProduceResponse_v7(
         topics=[("one", [(3, 0, 41, -1, 0), (1, 6, -1, -1, -1)]), ("zwö", [(0, 0, 2**40, 5, 0)])], throttle_time_ms=0
     ).encode()
@@ -35,5 +35,5 @@ def test_an_answer_tells_code_and_offset_of_each_partition() -> None:
         assert ProduceResponse.decode(read).produced == [
             Produced("one", 3, 0, 41),
             Produced("one", 1, 6, -1),
-            Produced("zwö", 0, 0, 2**40),
+            Produced("zwö", 0, 0, 2**40, 5),
         ]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.folder import DataFolder
-from local.layout import Layout, nodes_of
+from local.layout import Layout, Node, nodes_of
 from local.leaders import Leaders
 from local.stack import Stack
 
@@ -80,10 +80,17 @@ class Up:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def monitor(self) -> str:
+        """Address of the monitor of the first NATS server."""
+        return f"http://127.0.0.1:{self._nodes()[0].port('nats_monitor')}"
+
     def leaders(self) -> Leaders:
+        return Leaders(self._nodes())
+
+    def _nodes(self) -> list[Node]:
         data = self.folder / "data"
         ports = json.loads((data / "ports.json").read_text())
-        return Leaders(nodes_of(DataFolder(data), Layout(3, proxied=False), ports))
+        return nodes_of(DataFolder(data), Layout(3, proxied=False), ports)
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "ops.cli", *arguments]
@@ -112,6 +119,10 @@ def test_three_nodes_are_one_installation_that_survives_its_servers(up: Up, ende
     assert up.verb("send", "create", "--data", ADA)["data"]["status"] == "accepted"
     findings = up.verb("doctor")
     assert findings["status"] == "ok", [one for one in findings["data"] if not one["ok"]]
+    strict = up.verb("doctor", "--profile", "production", "--nats-monitor", up.monitor())
+    wrong = {one["check"].split(" of worker")[0] for one in strict["data"] if one["severity"] == "error"}
+    # Copies and syncing are those of production; who may come in is left open on one machine.
+    assert wrong == {"access to NATS", "access to Kafka", "setting PERSON_ACCESS"}, strict["data"]
 
     leader = up.leaders().stream("PERSON_EVENTS")
     assert leader is not None

@@ -100,7 +100,7 @@ def test_the_help_of_query_lists_every_endpoint() -> None:
         (("send", "create", "--name", "X"), 4, "no NATS server answers at nats://127.0.0.1:1"),
         (("send", "create", "--data", "{"), 2, "--data is no JSON"),
         (("send", "promote", "--person", "x"), 2, "there is no command 'promote'; there are: component.add"),
-        (("query", "find"), 2, "there is no query 'find'; there are: find_by_skill"),
+        (("query", "find"), 2, "there is no query 'find'; there are: count_dead_letters"),
         (("send", "lifecycle.suspend", "--reason", "x"), 2, "--person is missing"),
         (("send", "lifecycle.suspend", "--person", "abc"), 2, "--person must be a UUID"),
         (("send", "create", "--name", "X", "--id", "abc"), 2, "--id must be a UUID"),

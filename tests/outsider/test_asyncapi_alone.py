@@ -222,6 +222,10 @@ async def ask_every_query(nc: Client, document: Document, positions: list[dict[s
             document.check(message, request)
             answer = json.loads((await nc.request(address, json.dumps(request).encode(), timeout=12)).data)
             document.check(reply, answer)
+            if "dead_letter" in address and not answer["ok"]:
+                # The examples name a letter that nobody has.
+                assert answer["error"]["code"] == "not_found", (address, answer)
+                continue
             assert answer["ok"], (address, example["payload"], answer)
             if "subject" in answer["data"]:
                 await read_changes(nc, document, answer["data"]["subject"])

@@ -15,6 +15,8 @@ from nats.aio.msg import Msg
 
 from queries import service
 from queries.asking import Asking, KnownOwners, owner_subject
+from queries.authorisation.denials import Audited
+from queries.authorisation.port import closed_to_all, open_to_all
 from queries.endpoint import Endpoint, Found, Read
 from queries.frame import Answer, Query, QueryError
 from queries.service import QueryService
@@ -43,7 +45,7 @@ class OneWorker:
         self.read = Read("of_this_test", Query, of)
         monkeypatch.setattr(service, "READS", {self.read.name: self.read})
         nc: Any = SimpleNamespace(max_payload=max_payload)
-        self.service = QueryService(nc, tables, app_id="owners")
+        self.service = QueryService(nc, tables, app_id="owners", authorise=Audited(open_to_all))
 
     async def asked(self, query: Query) -> Found:
         return await self.service._read(self.read, 3, query)
@@ -174,7 +176,13 @@ async def test_more_queries_than_a_worker_may_hold_are_refused_at_once(monkeypat
     async def respond(data: bytes) -> None:
         replies.append(orjson.loads(data))
 
-    request: Any = SimpleNamespace(data=b"", headers=None, respond=respond)
+    request: Any = SimpleNamespace(
+        subject="person.queries.waiting",
+        data=b"",
+        headers=None,
+        respond=respond,
+        _msg=SimpleNamespace(reply="_INBOX.asker"),
+    )
     for _ in range(5):
         await handle(request)
     assert [one["error"]["code"] for one in replies] == ["overloaded"] * 2
@@ -182,3 +190,55 @@ async def test_more_queries_than_a_worker_may_hold_are_refused_at_once(monkeypat
     async with asyncio.timeout(5):
         await asyncio.gather(*worker.service._running)
     assert [one.get("data") for one in replies[2:]] == ["done"] * 3
+
+
+async def test_who_was_granted_nothing_is_answered_with_forbidden_and_nothing_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = OneWorker(monkeypatch, nothing)
+    worker.service._authorise = Audited(closed_to_all)
+    replies = await _asked_of(worker, "person.as.reader.queries.waiting", "_INBOX.reader.x")
+
+    assert [one["error"]["code"] for one in replies] == ["forbidden"]
+    assert worker.service._authorise.denied == {("query", "waiting"): 1}
+
+
+@pytest.mark.parametrize(
+    "reply", ["person.events.lifecycle.created.x", "$JS.API.STREAM.PURGE.PERSON_TIMERS", "_INBOX.>", "_R_.*", ""]
+)
+async def test_no_answer_goes_to_a_subject_that_is_no_inbox(monkeypatch: pytest.MonkeyPatch, reply: str) -> None:
+    worker = OneWorker(monkeypatch, nothing)
+
+    assert await _asked_of(worker, "person.queries.waiting", reply) == []
+    assert worker.service._authorise.denied == {("query", "waiting"): 1}
+
+
+async def test_a_question_from_another_account_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await _asked_of(OneWorker(monkeypatch, nothing), "person.queries.waiting", "_R_.jJtEuY.S8Rb2") == [None]
+
+
+async def test_a_request_that_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = await _asked_of(
+        OneWorker(monkeypatch, nothing), "person.queries.waiting", "_INBOX.x", b" " * (service.MAX_REQUEST_BYTES + 1)
+    )
+
+    assert [(one["error"]["code"], one["error"]["facts"]["rule"]) for one in replies] == [("invalid_query", "too_long")]
+
+
+async def _asked_of(worker: OneWorker, subject: str, reply: str, data: bytes = b"") -> list[Any]:
+    """What a client is answered: an error, or the data."""
+
+    async def answer(ask: Any, query: Query) -> Answer:
+        return Answer(None)
+
+    replies: list[Any] = []
+
+    async def respond(sent: bytes) -> None:
+        body = orjson.loads(sent)
+        replies.append(body["data"] if body["ok"] else body)
+
+    message = SimpleNamespace(reply=reply)
+    request: Any = SimpleNamespace(subject=subject, data=data, headers=None, respond=respond, _msg=message)
+    await worker.service._handler(Endpoint("waiting", Query, answer))(request)
+    await asyncio.gather(*worker.service._running)
+    return replies

@@ -55,5 +55,17 @@ REQUESTS: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     ),
     "list_rules": ({"policy_id": POLICY, "with_decisions": True}, {"status": ["active", "shadow"]}),
     "list_quarantine": ({"agent": "fold_persons", "limit": 10},),
+    "list_dead_letters": ({"route": "events", "agent": "fold_persons", "limit": 10}, {"person_id": ADA}),
+    "count_dead_letters": ({}, {"cause": "unknown_type", "before": "2036-12-31T00:00:00Z"}),
+    "get_dead_letter": ({"letter": f"fold_persons/{ADA}", "with_data": True},),
+    "edit_dead_letter": (
+        {"letter": f"fold_persons/{ADA}/1042", "data": "{}", "by": "user:ops-1", "why": "wrong unit"},
+    ),
+    "dry_run_dead_letter": ({"letter": f"fold_persons/{ADA}/1042"},),
+    "redrive_dead_letter": ({"letter": f"fold_persons/{ADA}", "by": "user:ops-1", "why": "fixed in 1.4.2"},),
+    "discard_dead_letter": (
+        {"letter": f"fold_persons/{ADA}/1042", "by": "user:ops-1", "why": "written by hand, ticket 4711"},
+    ),
+    "list_dead_letter_acts": ({"letter": f"fold_persons/{ADA}/1042"}, {"limit": 10}),
 }
 """Endpoint to its requests."""

@@ -32,7 +32,7 @@ async def test_of_a_changed_file_only_the_differences_are_sent(
     async def imported(text: str) -> Any:
         file.write_text(text)
         plan = plan_source("csv", file, Reading(mapping))
-        return await send_plan("csv", plan, nats_url=servers.nats_url)
+        return await send_plan("csv", plan, nats=servers.nats_url)
 
     def counts(report: Any) -> tuple[int, int, int, int]:
         return report.created, report.changed, report.unchanged, report.events
@@ -76,8 +76,8 @@ async def test_users_that_are_not_active_are_suspended(
     client: PersonClient, servers: Endpoints, request: pytest.FixtureRequest
 ) -> None:
     plan = plan_source("scim", EXAMPLES / "users.scim.json", Reading(system=request.node.name))
-    first = await send_plan("scim", plan, nats_url=servers.nats_url)
-    second = await send_plan("scim", plan, nats_url=servers.nats_url)
+    first = await send_plan("scim", plan, nats=servers.nats_url)
+    second = await send_plan("scim", plan, nats=servers.nats_url)
     assert (first.created, first.refused, first.left_out) == (4, [], [])
     assert (second.unchanged, second.events) == (4, 0)
     # The second import waited until the tables had everything that the first one changed.
@@ -94,7 +94,7 @@ async def test_a_lost_connection_is_told_once(
     monkeypatch.setattr(PersonClient, "publish", lost)
     plan = plan_source("scim", EXAMPLES / "users.scim.json")
     with pytest.raises(ClientError, match="lost"):
-        await send_plan("scim", plan, nats_url=servers.nats_url)
+        await send_plan("scim", plan, nats=servers.nats_url)
 
 
 def test_a_file_of_rejects_that_cannot_be_written_is_told_before_anything_is_sent(tmp_path: Path) -> None:
