@@ -48,14 +48,19 @@ class Installation:
 
 
 def settings() -> Settings:
-    """Settings of the environment; addresses and replicas that it leaves out come from a running `person up` in this folder."""
+    """Settings of the environment; addresses and replicas that it leaves out come from a running `person up` in this folder.
+
+    Servers of that kind are for whoever works on this machine: nobody needs a grant there, unless the environment says so.
+    """
     given = Settings()
     if not STACK_FILE.exists():
         return given
     found = json.loads(STACK_FILE.read_text())
-    update = {}
+    update: dict[str, object] = {}
     if "PERSON_NATS_URL" not in os.environ:
         update["nats_url"] = found["nats_url"]
+        if not {"PERSON_ACCESS", "PERSON_GRANTS_FILE"} & os.environ.keys():
+            update["access"] = "open"
     if "PERSON_KAFKA_BOOTSTRAP" not in os.environ:
         update["kafka_bootstrap"] = found["kafka_bootstrap"]
     if "PERSON_REPLICAS" not in os.environ and found["replicas"] is not None:

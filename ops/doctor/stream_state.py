@@ -17,6 +17,7 @@ from config import streams
 from config.settings import Settings
 from ops.doctor.finding import Finding, good
 from ops.doctor.profile import Profile, replicas_finding
+from queries.dead_letters.census import LetterCensus
 
 MANY = 10_000
 """Messages that wait for ingress in an ordinary burst."""
@@ -34,7 +35,7 @@ async def stream_findings(
         for finding in judged_stream(name, declared, info, profile):
             yield finding
         if name == streams.DEAD_LETTERS and info is not None:
-            yield dead_letters_finding(int(info["state"]["messages"]))
+            yield dead_letters_finding(len(list(await LetterCensus(nc).open_letters())))
     async for finding in _consumers(nc, settings, routes):
         yield finding
 
@@ -100,14 +101,14 @@ def copies_findings(check: str, cluster: Mapping[str, Any], replicas: int) -> It
         )
 
 
-def dead_letters_finding(messages: int) -> Finding:
-    """Whether somebody has to look at what could not be handled."""
-    if not messages:
+def dead_letters_finding(letters: int) -> Finding:
+    """Whether somebody has to look at messages that could not be handled; persons and sagas that are parked are counted by their owners."""
+    if not letters:
         return good("dead letters", "none")
     return Finding(
         "dead letters",
         "warning",
-        f"{messages} open",
+        f"{letters} open",
         "something could not be handled and waits for an operator; it is removed after 30 days",
         "`person dlq list` names the causes; docs/how-to/work-with-dead-letters.md",
     )

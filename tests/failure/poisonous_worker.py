@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from config.settings import Settings
+from ops.installation import settings
 from ops.worker import run
 
 if __name__ == "__main__":
-    sys.exit(run(Settings(), application="tests.failure.poisonous_app"))
+    sys.exit(run(settings(), application="tests.failure.poisonous_app"))
