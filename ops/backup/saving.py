@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
+from agents.generations import read_register
 from bridge.connection import connect
 from bridge.ingress_route import consumer_feeding
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
@@ -41,16 +42,35 @@ async def backup(settings: Settings, folder: Path, *, also: Sequence[str] = (), 
 
     Raises BackupError, BridgeError, and errors of the servers; a second call on the folder goes on behind the last whole part.
     """
-    manifest = _opened(settings, folder)
     nc = Client()
     await connect(nc, settings.nats, name="person backup")
     try:
+        await _require_serving(nc, settings)
+        manifest = _opened(settings, folder)
         saving = _Saving(nc, settings, folder, manifest, say or (lambda _line: None))
         declared = [str(one["name"]) for one in streams.streams(settings.partitions, settings.replicas)]
         await saving.run([*declared, *also])
         return saving.manifest
     finally:
         await nc.close()
+
+
+async def _require_serving(nc: Client, settings: Settings) -> None:
+    """Only the tables of the generation that serves have every answer and every act of an operator."""
+    try:
+        register = (await read_register(nc, settings.installation)).register
+    except JetStreamError as error:
+        if error.code != STREAM_NOT_FOUND:
+            raise
+        raise BackupError(
+            f"there is no stream {streams.POSITIONS}; start a worker once, it creates what is missing"
+        ) from None
+    if register.phase != "serving":
+        raise BackupError("generations are being switched; back up when the switch is done")
+    if register.serving != settings.generation:
+        raise BackupError(
+            f"generation {register.serving or '(first)'} serves: set PERSON_GENERATION={register.serving} and its PERSON_PARTITIONS"
+        )
 
 
 class _Saving:

@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 async def declare(nc: Client, settings: Settings, name: str, partitions: int, *, by: str) -> Held:
     """Add a generation to the register, the first one too if nobody has; a repeated declaration changes nothing.
 
-    Raises GenerationError for a name that stands for another number of partitions.
+    Raises GenerationError for a name that stands for another number of partitions, or for a generation that was dropped.
     """
     if not NAME.fullmatch(name) or name == "first":
         raise GenerationError(
@@ -26,15 +26,19 @@ async def declare(nc: Client, settings: Settings, name: str, partitions: int, *,
         )
     held = await read_register(nc, settings.installation)
     known = held.register.generations
+    if name in held.register.dropped:
+        raise GenerationError(
+            f"generation {name} was dropped, and folders of its workers may be left, with rows of their code; choose another name"
+        )
     if name in known:
         if known[name].partitions != partitions:
             raise GenerationError(
-                f"generation {name} has {known[name].partitions} partitions; drop it first, or choose another name"
+                f"generation {name} has {known[name].partitions} partitions; choose another name"
             )
         return held
     now = datetime.now(UTC).isoformat(timespec="seconds")
     declared = dict(known)
-    if "" not in declared:
+    if "" not in declared and "" not in held.register.dropped:
         declared[""] = Generation(
             name="",
             app_id=settings.installation,

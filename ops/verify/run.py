@@ -109,7 +109,9 @@ async def verify(
                 kept.finish(partition, tally)
             report.tally.merge(kept.done[partition])
             if say is not None:
-                say(_progress(partition, number, len(partitions), report, time.monotonic() - began))
+                ours = max(1, number - report.resumed)
+                left_s = (time.monotonic() - began) / ours * (len(partitions) - number)
+                say(_progress(partition, number, len(partitions), report, left_s))
         kept.remove()
     report.seconds = time.monotonic() - began
     return report
@@ -159,10 +161,9 @@ async def _about(nc: Client, settings: Settings, wanted: Wanted) -> Mapping[str,
     }
 
 
-def _progress(partition: int, number: int, of: int, report: Report, seconds: float) -> str:
-    left = seconds / number * (of - number)
+def _progress(partition: int, number: int, of: int, report: Report, left_s: float) -> str:
     found = len(report.tally.findings) + report.tally.more
     return (
         f"partition {partition} done, {number} of {of}: {report.tally.persons} persons, {report.tally.events} events, "
-        f"{found} findings, about {left:.0f} s left"
+        f"{found} findings, about {left_s:.0f} s left"
     )
