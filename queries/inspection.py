@@ -36,7 +36,7 @@ from tables.position import AppliedPositions
 logger = logging.getLogger(__name__)
 
 PREFIX = "person.dlq"
-HEAL = "heal"
+HEAL = "healed"
 """Name of the act that is kept of each healing, before it is done."""
 HEADROOM = 4096
 """Bytes of a message that are left for what comes around the rows."""

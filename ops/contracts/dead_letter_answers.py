@@ -59,7 +59,7 @@ class WaitingEvent(BaseModel):
 class DeadLetterAct(BaseModel):
     """What somebody did to a dead letter, why and when. `digest` names an edited copy, which is in `data` if that was asked for."""
 
-    act: Literal["edited", "redriven", "redrive_failed", "discarded"]
+    act: Literal["edited", "redriven", "redrive_failed", "discarded", "healed"]
     number: int
     letter: str
     agent: str

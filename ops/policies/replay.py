@@ -92,7 +92,8 @@ async def stored_messages(
                 stored_at = EPOCH + timedelta(microseconds=found.stored_ns // 1000)
                 yield StoredMessage(message.subject, message.data, reached, stored_at)
     finally:
-        await subscription.unsubscribe()
+        if not nc.is_closed:
+            await subscription.unsubscribe()
 
 
 def person_of(message: StoredMessage) -> str:

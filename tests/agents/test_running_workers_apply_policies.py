@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 import urllib.request
 import uuid
@@ -144,9 +145,11 @@ async def test_a_deny_rule_vetoes_and_a_broken_one_vetoes_nothing_and_is_recorde
     assert (vetoed["code"], vetoed["facts"]) == ("denied_by_policy", {"policy": denying["policy_id"], "version": 1})
     assert (await _decided(asking.nc, denying["policy_id"], "denied", 1))[0]["data"]["version"] == 1
 
+    names = itertools.cycle(("Ada Bea", "Ada Cleo"))
+
     async def renamed() -> list[dict[str, Any]]:
         # The worker may know the second rule a moment later than the first.
-        await _accepted(asking, ada, "update", {"name": {"given_names": [f"Ada {time.monotonic_ns()}"]}})
+        await _accepted(asking, ada, "update", {"name": {"given_names": [next(names)]}})
         return await _decisions(asking.nc, broken["policy_id"])
 
     await _until(renamed, lambda told: any(one["data"]["verdict"] == "indeterminate" for one in told))

@@ -154,7 +154,7 @@ async def test_every_kind_of_wrong_row_is_found_by_person_and_field_and_healed(
     await worker.assert_folded(ada, grace, jean)
     acts = LetterActs(worker.nc, streams.DEAD_LETTERS, "person.dlq")
     recorded = [act async for act in acts.of(Place("tables", streams.EVENTS, grace))]
-    assert [(act.name, act.by, act.why) for act in recorded] == [("heal", "user:tests", "a test")]
+    assert [(act.name, act.by, act.why) for act in recorded] == [("healed", "user:tests", "a test")]
 
 
 async def test_counts_of_a_day_are_corrected_by_what_they_lack(persons: Persons, worker: Worker, owner: Owner) -> None:
