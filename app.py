@@ -301,7 +301,10 @@ class PersonApp(LaneApp):
         self._arranging = asyncio.Lock()
         self._served_term = 0
         self._answered = False
-        self._stood_by = False
+        self._taken_over: dict[int, dict[str, int]] = {}
+        """The term in which each partition was taken over, and up to where it was folded then, by topic."""
+        self._caught_up: dict[int, int] = {}
+        """Term for which what was folded before it has had its effects, by partition."""
         self.routes = self._routes()
         self._reports = WorkerReports(
             self.nc,
@@ -611,6 +614,7 @@ class PersonApp(LaneApp):
             ForeignRedriver(self.nc, self._repeat_foreign),
             app_id=self.settings.app_id,
             agents=frozenset(agent.name for agent in event_agents),
+            acts=lambda: self._role.acts,
         )
         self.inspection = Inspection(
             self.nc, tables, Healer(self._repeat, self._repeat_sagas), app_id=self.settings.app_id
@@ -731,6 +735,12 @@ class PersonApp(LaneApp):
             self.worker_tables.load_position(partition)
             self.processes.load_position(partition)
             self.worker_tables.quarantine.load(partition)
+            self._taken_over[partition] = {
+                "term": self._role.register.term,
+                self._topics.events: self.worker_tables.positions.applied(partition),
+                self._topics.sagas: self.processes.positions.applied(partition),
+            }
+            self._caught_up.pop(partition, None)
         await self._partitions_stopping(frozenset(range(self.settings.partitions)) - partitions)
         await self.index.own(partitions, self.worker_tables.on_events())
         await self.saga_index.own(partitions, [self._sagas.table])
@@ -741,6 +751,8 @@ class PersonApp(LaneApp):
             self._generation_reports.own(partitions),
         )
         await self._arrange()
+        if self._role.register.term > 1:
+            self._role.begin_again()
 
     async def _partitions_stopping(self, partitions: frozenset[int]) -> None:
         if partitions:
@@ -774,10 +786,10 @@ class PersonApp(LaneApp):
         await self._arrange()
         if self._role.answers and self._role.register.phase == "serving":
             await self._keep_what_serving_needs()
-        acts = self._role.term.number > 0
-        if acts and self._stood_by:
-            await self._catch_up()
-        self._stood_by = not acts
+        # Before the first switch there is nothing that was folded while standing by.
+        if self._role.term.number > 1:
+            for partition in self.lanes.partitions:
+                await self._catch_up(partition)
 
     async def _until_owners(self, name: str, *, answer: bool) -> None:
         """Wait until all owners of a generation answer the clients, or none does; no longer than a moment, since it may have no owners."""
@@ -790,23 +802,33 @@ class PersonApp(LaneApp):
                 return
             await asyncio.sleep(TAKING_OVER_LOOK_S)
 
-    async def _catch_up(self) -> None:
-        """Let what was folded while this generation stood by, and was nobody's before, have its effects now."""
-        term, partitions = self._role.term, self.settings.partitions
-        for topic, applied, after in (
-            (self._topics.events, self.worker_tables.positions.applied, term.events_up_to),
-            (self._topics.sagas, self.processes.positions.applied, term.sagas_up_to),
+    async def _catch_up(self, partition: int) -> None:
+        """Let what was folded while this generation stood by, and was nobody's before, have its effects now.
+
+        Also for a partition that is taken over later: its owner before may have died before it did so. Is cancelled when the
+        partition moves meanwhile.
+        """
+        term = self._role.term.number
+        taken = self._taken_over.get(partition)
+        if taken is None or self._caught_up.get(partition) == term:
+            return
+        for topic, applied, live in (
+            (self._topics.events, self.worker_tables.positions.applied, self._live),
+            (self._topics.sagas, self.processes.positions.applied, self._live_sagas),
         ):
             [route] = [
                 one for one in self._declared_routes if isinstance(one, IngressRoute) and one.target.topic == topic
             ]
-            for partition in self.lanes.partitions:
-                up_to = applied(partition)
-                if up_to > after:
-                    records = await passed(self.nc, route, partition, partitions, after=after, up_to=up_to)
-                    for begin in range(0, len(records), self.settings.lane_max_batch):
-                        some = records[begin : begin + self.settings.lane_max_batch]
-                        await self._repeat_on(topic, partition, some, lambda _batch: None)
+            after = await live.floor(partition)
+            # What came since it was taken over in this term has had its effects as it came.
+            up_to = taken[topic] if taken["term"] == term else applied(partition)
+            if up_to <= after:
+                continue
+            records = await passed(self.nc, route, partition, self.settings.partitions, after=after, up_to=up_to)
+            for begin in range(0, len(records), self.settings.lane_max_batch):
+                some = records[begin : begin + self.settings.lane_max_batch]
+                await self._repeat_on(topic, partition, some, lambda _batch: None)
+        self._caught_up[partition] = term
 
     async def _keep_what_serving_needs(self) -> None:
         settings, register = self.settings, self._role.register
@@ -876,6 +898,7 @@ class PersonApp(LaneApp):
         return {
             "unfinished": {topic: 0 if lane is None else lane.unfinished for topic, lane in lanes.items()},
             "through": self._role.done,
+            "parked": sum(self.worker_tables.quarantine.parked_persons([partition]).values()),
             "answers": self._answers_clients(),
             "events": self.worker_tables.positions.applied(partition),
             "sagas": self.processes.positions.applied(partition),

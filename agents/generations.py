@@ -18,9 +18,10 @@ from bridge.errors import AppendRefusedError, BridgeError
 from bridge.subjects import encode_token
 from config.streams import POSITIONS
 
-Phase = Literal["serving", "settling", "draining", "stopped"]
+Phase = Literal["serving", "settling", "draining", "stopped", "starting"]
 """serving: everything runs. settling: the serving generation carries no more timers and events of neighbours, and finishes those it has.
-draining: no more commands either. stopped: it only folds, and nobody serves until the next phase names who does."""
+draining: no more commands either. stopped: it only folds, and nobody acts. starting: the one that follows acts, and carries only what is
+folded: nobody carries work to a worker that has not begun to act. The one that serves answers queries until the next phase."""
 
 KEPT_SWITCHES = 20
 
@@ -61,15 +62,19 @@ class Register(Model):
     serving: str = ""
     phase: Phase = "serving"
     following: str | None = None
-    """Who serves next, while a switch is under way."""
+    """Who serves next, while a switch is under way; the one that serves, while it is taken back."""
     term: int = 1
     events_up_to: int = 0
     sagas_up_to: int = 0
     generations: dict[str, Generation] = Field(default_factory=dict)
     switches: tuple[Switch, ...] = ()
+    dropped: dict[str, Generation] = Field(default_factory=dict)
+    """Generations that are no more. Their names stay taken: folders of their workers may be left, with rows of their code."""
 
     def acts(self, generation: str) -> bool:
         """Whether a generation decides commands and brings effects about."""
+        if self.phase == "starting":
+            return self.following == generation
         return self.serving == generation and self.phase != "stopped"
 
 

@@ -77,6 +77,11 @@ class Role:
         return self._term
 
     @property
+    def acts(self) -> bool:
+        """Whether this generation is known to act now."""
+        return self._is_known and self._term != STANDING_BY
+
+    @property
     def answers(self) -> bool:
         """Whether this generation answers the queries of clients."""
         return self.register.serving == self.generation
@@ -123,11 +128,15 @@ class Role:
     async def doubt(self) -> None:
         """Partitions are taken over: what was known before is known no longer, and read again at once if it can be."""
         self._is_known = False
+        self.begin_again()
+        with suppress(BridgeError, NatsError, TimeoutError, OSError):
+            await self._look()
+
+    def begin_again(self) -> None:
+        """Tell all who are told of changes once more: there are partitions now for which they have done nothing yet."""
         self._doubted = True
         self.done = -1
         self._heard.set()
-        with suppress(BridgeError, NatsError, TimeoutError, OSError):
-            await self._look()
 
     async def _follow(self) -> None:
         while True:
@@ -136,6 +145,11 @@ class Role:
                 await self._be_through()
             except (BridgeError, NatsError, TimeoutError, OSError) as error:
                 logger.debug("the register could not be read: %s", error or type(error).__name__)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                logger.info("a change of the register is taken up again: a lane stopped meanwhile")
             except Exception as error:
                 # Not following any longer would leave the worker in a role that others believe ended.
                 logger.error("a change of the register is taken up again: %s", stack_of(error))

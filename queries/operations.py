@@ -1,13 +1,14 @@
 """NATS subjects `person.operations.<app id>.<p>`: the owner of a partition is asked to redrive, to replace or to discard.
 
 Guarantee: an act is done by the lane of the partition between its cycles and answered when its effect is durable; an act without an
-answer may be asked for again."""
+answer may be asked for again. A generation that stands by redrives nothing, since what waits would get no effects."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from nats.aio.client import Client
@@ -40,13 +41,21 @@ class Operations:
     """The acts that this worker takes for the partitions that it owns."""
 
     def __init__(
-        self, nc: Client, redriver: Redriver, foreign: ForeignRedriver, *, app_id: str, agents: frozenset[str]
+        self,
+        nc: Client,
+        redriver: Redriver,
+        foreign: ForeignRedriver,
+        *,
+        app_id: str,
+        agents: frozenset[str],
+        acts: Callable[[], bool],
     ) -> None:
         self._nc = nc
         self._redriver = redriver
         self._foreign = foreign
         self._app_id = app_id
         self._agents = agents
+        self._acts = acts
         self._owned: dict[int, Subscription] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -92,6 +101,12 @@ class Operations:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "request"
             raise QueryError("invalid_query", f"{field}: {first['msg']}", field=field, rule=first["type"]) from None
+        if not isinstance(asked, DiscardRequest) and not self._acts():
+            raise QueryError(
+                "unavailable",
+                "this generation stands by, so what is redriven would have no effects; redrive it in the one that serves "
+                "(`person generations status`, PERSON_GENERATION)",
+            )
         if isinstance(asked, TranslateRequest):
             return await self._translate(partition, asked)
         if asked.agent not in self._agents:

@@ -46,7 +46,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A backup. `decided` says whether every saved command had its outcome when the outcomes were saved."""
+    """A backup of the generation that served. `decided` says whether every saved command had its outcome when the outcomes were saved.
+
+    `register` is the sequence of the register of generations while it was taken.
+    """
 
     app_id: str
     partitions: int
@@ -54,6 +57,8 @@ class Manifest:
     began: str
     parts: Sequence[Part] = field(default_factory=tuple)
     decided: bool = True
+    generation: str = ""
+    register: int = 0
     ended: str | None = None
     """When it was complete, None before."""
 

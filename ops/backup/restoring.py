@@ -6,6 +6,7 @@ is asked for again."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from nats.aio.client import Client
 
+from agents.follow_outcomes import place_subject
+from agents.generations import read_register
 from bridge.connection import connect
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
 from bridge.snapshot import restore_stream
@@ -56,6 +59,7 @@ async def restore(settings: Settings, folder: Path, *, say: Say | None = None) -
                 await _restore(nc, settings, part, folder)
                 assert part.state is not None
                 say(f"stream {name} restored: {part.state['messages']} messages")
+        await _forget_followed(nc, settings)
     finally:
         await nc.close()
     return manifest
@@ -78,6 +82,15 @@ async def _restore(nc: Client, settings: Settings, part: Part, folder: Path) -> 
                 f"stream {part.name} was restored with {name} {found[name]} instead of {part.state[name]}; remove it and look at "
                 "the server's log"
             )
+
+
+async def _forget_followed(nc: Client, settings: Settings) -> None:
+    """How far generations followed the outcomes of others is told in offsets of changelogs that are no more."""
+    register = (await read_register(nc, settings.installation)).register
+    known = [*register.generations.values(), *register.dropped.values()]
+    for follower, source in itertools.permutations(known, 2):
+        subject = place_subject(follower.name, source.app_id, "*")
+        await api(nc, f"STREAM.PURGE.{streams.POSITIONS}", {"filter": subject})
 
 
 async def _restored_before(nc: Client, settings: Settings, manifest: Manifest) -> frozenset[str]:
@@ -147,9 +160,19 @@ async def _require_empty(reader: AIOKafkaConsumer, partitions: Sequence[TopicPar
 
 
 def _require_fitting(settings: Settings, manifest: Manifest) -> None:
+    if manifest.generation != settings.generation:
+        raise BackupError(
+            f"the backup is of generation {manifest.generation or '(first)'}, and PERSON_GENERATION is {settings.generation!r}: set "
+            f"PERSON_GENERATION={manifest.generation} and PERSON_PARTITIONS={manifest.partitions}"
+        )
     for name, setting, saved, given in (
         ("PERSON_PARTITIONS", "partitions", manifest.partitions, settings.partitions),
-        ("PERSON_APP_ID with PERSON_GENERATION", "application id", manifest.app_id, settings.app_id),
+        (
+            "PERSON_APP_ID",
+            "application id",
+            manifest.app_id.removesuffix(f"-{manifest.generation}"),
+            settings.installation,
+        ),
     ):
         if saved != given:
             raise BackupError(f"the backup has {setting} {saved!r}, and {name} is {given!r}: set it to {saved!r}")

@@ -45,8 +45,7 @@ async def backup(settings: Settings, folder: Path, *, also: Sequence[str] = (), 
     nc = Client()
     await connect(nc, settings.nats, name="person backup")
     try:
-        await _require_serving(nc, settings)
-        manifest = _opened(settings, folder)
+        manifest = _opened(settings, folder, await _require_serving(nc, settings))
         saving = _Saving(nc, settings, folder, manifest, say or (lambda _line: None))
         declared = [str(one["name"]) for one in streams.streams(settings.partitions, settings.replicas)]
         await saving.run([*declared, *also])
@@ -55,10 +54,10 @@ async def backup(settings: Settings, folder: Path, *, also: Sequence[str] = (), 
         await nc.close()
 
 
-async def _require_serving(nc: Client, settings: Settings) -> None:
-    """Only the tables of the generation that serves have every answer and every act of an operator."""
+async def _require_serving(nc: Client, settings: Settings) -> int:
+    """Only the tables of the generation that serves have every answer and every act of an operator; returns the register's sequence."""
     try:
-        register = (await read_register(nc, settings.installation)).register
+        register, sequence = await read_register(nc, settings.installation)
     except JetStreamError as error:
         if error.code != STREAM_NOT_FOUND:
             raise
@@ -71,6 +70,13 @@ async def _require_serving(nc: Client, settings: Settings) -> None:
         raise BackupError(
             f"generation {register.serving or '(first)'} serves: set PERSON_GENERATION={register.serving} and its PERSON_PARTITIONS"
         )
+    declared = register.generations.get(register.serving)
+    if declared is not None and declared.partitions != settings.partitions:
+        raise BackupError(
+            f"the generation that serves has {declared.partitions} partitions, and PERSON_PARTITIONS is {settings.partitions}: "
+            f"set it to {declared.partitions}"
+        )
+    return sequence
 
 
 class _Saving:
@@ -94,6 +100,8 @@ class _Saving:
                 self._say(f"table {table} saved")
         for name in behind:
             await self._stream(name)
+        if await _require_serving(self._nc, self._settings) != self.manifest.register:
+            raise BackupError(_changed(self._folder))
         self._keep(replace(self.manifest, ended=_now()))
 
     async def _stream(self, name: str) -> None:
@@ -170,14 +178,16 @@ class _Progress:
             self._say(f"stream {self._name}: {self._bytes >> 20} MiB")
 
 
-def _opened(settings: Settings, folder: Path) -> Manifest:
+def _opened(settings: Settings, folder: Path, register: int) -> Manifest:
     """The manifest to go on with, in a folder that nobody else may read."""
     if not folder.exists():
         folder.mkdir(parents=True, mode=PRIVATE)
     if not (folder / NAME).exists():
         if any(folder.iterdir()):
             raise BackupError(f"{folder} is not empty and holds no backup; name a new folder")
-        manifest = Manifest(settings.app_id, settings.partitions, VERSION, _now())
+        manifest = Manifest(
+            settings.app_id, settings.partitions, VERSION, _now(), generation=settings.generation, register=register
+        )
         manifest.write(folder)
         return manifest
     manifest = read_manifest(folder)
@@ -185,7 +195,13 @@ def _opened(settings: Settings, folder: Path) -> Manifest:
         raise BackupError(f"{folder} holds a complete backup of {manifest.ended}; name a new folder")
     if (manifest.app_id, manifest.partitions) != (settings.app_id, settings.partitions):
         raise BackupError(f"{folder} holds the beginning of a backup of another installation; name a new folder")
+    if manifest.register != register:
+        raise BackupError(_changed(folder))
     return replace(manifest, parts=tuple(part for part in manifest.parts if is_whole(folder, part)))
+
+
+def _changed(folder: Path) -> str:
+    return f"the generations have changed since the backup in {folder} began, so it is of two minds; name a new folder"
 
 
 def _now() -> str:

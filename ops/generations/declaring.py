@@ -32,9 +32,7 @@ async def declare(nc: Client, settings: Settings, name: str, partitions: int, *,
         )
     if name in known:
         if known[name].partitions != partitions:
-            raise GenerationError(
-                f"generation {name} has {known[name].partitions} partitions; choose another name"
-            )
+            raise GenerationError(f"generation {name} has {known[name].partitions} partitions; choose another name")
         return held
     now = datetime.now(UTC).isoformat(timespec="seconds")
     declared = dict(known)

@@ -65,7 +65,7 @@ async def _require_no_workers(nc: Client, admin: AIOKafkaAdminClient, own: Setti
     if members:
         raise GenerationError(
             f"generation {shown(own.generation)} has workers: group {own.app_id} has {members} members. Stop them first; "
-            "the group forgets one that was killed within a minute"
+            "the group forgets one that was killed after PERSON_SESSION_TIMEOUT_S"
         )
     if await ask_owners(nc, own.app_id, own.partitions, wait_s=0.5):
         raise GenerationError(f"generation {shown(own.generation)} has workers; stop them first")

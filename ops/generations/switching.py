@@ -1,15 +1,15 @@
 """Lets one generation take over from another, in phases that workers confirm one by one.
 
 Guarantee: every command is decided by one generation, and what it causes is caused by that one; before the next generation decides anything,
-the owners of all partitions of the other have said that they no longer do, everything that they had taken is done, and the next one holds
-all that they have recorded. A switch that cannot be finished in time is taken back."""
+the owners of all partitions of the other have said that they no longer do, everything that they had taken is done, the next one holds all
+that they have recorded, and the owners of all its partitions have said that they act. A switch that cannot be finished in time is taken
+back."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,9 @@ from nats.errors import Error as NatsError
 
 from agents.generations import KEPT_SWITCHES, Held, Phase, Register, Switch, change_register, read_register
 from bridge.errors import BridgeError
+from bridge.ingress_route import consumers_of
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
+from bridge.streams import ensure_consumer
 from config.generations import FOLDED, WORKED
 from config.settings import Settings
 from config.streams import EVENTS, SAGAS
@@ -34,6 +36,8 @@ MOST_BEHIND = 1000
 """Events and sagas that the next generation may lack when a switch begins: it has to fold them while commands wait."""
 
 CONFIRMED_WITHIN_S = 30.0
+STANDS_BY_WITHIN_S = 3.0
+"""So long a switch that is taken back waits for the next generation to stand by again. It need not: nobody carries work to it."""
 
 Say = Callable[[str], None]
 
@@ -55,12 +59,18 @@ class Switched:
         return {**data, "came_from": shown(self.came_from), "came_to": shown(self.came_to)}
 
 
-async def switch(nc: Client, settings: Settings, to: str, *, by: str, timeout_s: float, say: Say) -> Switched:
-    """Let a generation serve. Raises GenerationError when it cannot yet, or did not get ready within `timeout_s`: then all is as before."""
+async def switch(
+    nc: Client, settings: Settings, to: str, *, by: str, timeout_s: float, say: Say, leave_parked: bool = False
+) -> Switched:
+    """Let a generation serve. Raises GenerationError when it cannot yet, or did not get ready within `timeout_s`: then all is as before,
+    or the message says that it is not.
+
+    Whoever is parked in the one that serves is in the way unless `leave_parked`: what waits for them has had no effects, and gets none then.
+    """
     held = await read_register(nc, settings.installation)
     _check(held.register, to)
     async with backlog_of(nc, settings) as backlog:
-        return await _Switching(nc, settings, backlog, held, to, by, timeout_s, say).run()
+        return await _Switching(nc, settings, backlog, held, to, by, timeout_s, say, leave_parked).run()
 
 
 def before(register: Register) -> str:
@@ -76,7 +86,7 @@ def _check(register: Register, to: str) -> None:
         raise GenerationError(f"generation {shown(to)} is not declared; see `person generations status`")
     if to == register.serving and register.phase == "serving":
         raise GenerationError(f"generation {shown(to)} serves already")
-    if register.following not in (None, to):
+    if to != register.serving and register.following not in (None, to):
         raise GenerationError(
             f"a switch to {shown(register.following or '')} is under way; finish it with `person generations switch "
             f"{shown(register.following or '')}`, or take it back with `person generations switch {shown(register.serving)}`"
@@ -94,6 +104,7 @@ class _Switching:
         by: str,
         timeout_s: float,
         say: Say,
+        leave_parked: bool,
     ) -> None:
         self._nc = nc
         self._settings = settings
@@ -102,6 +113,7 @@ class _Switching:
         self._by = by
         self._to = to
         self._say = say
+        self._leave_parked = leave_parked
         self._deadline = time.monotonic() + timeout_s
         self._old = settings_of(settings, serving_of(held.register))
         self._new = settings_of(settings, held.register.generations[to])
@@ -113,13 +125,15 @@ class _Switching:
         await self._require_ready()
         try:
             return await self._run()
-        except BaseException:
+        except BaseException as error:
             # Whatever it was, also an operator who breaks off: commands must not wait for the next try.
-            with suppress(BridgeError, NatsError, TimeoutError):
-                await asyncio.shield(self._take_back())
+            await asyncio.shield(self._take_back_after(error))
             raise
 
     async def _run(self) -> Switched:
+        if self._held.register.phase in ("stopped", "starting"):
+            # The old generation has to act everywhere before anybody carries to it again.
+            await self._start_again()
         await self._phase("settling")
         await self._until(
             "what neighbours and timers have brought is done", lambda: self._done(self._old, TIMERS, FOREIGN)
@@ -132,10 +146,12 @@ class _Switching:
             self._require_time("the old generation has folded what it decided")
             events, sagas = await self._ends()
             await asyncio.sleep(LOOK_S)
+        await self._require_nobody_parked()
         await self._phase("stopped", events_up_to=events, sagas_up_to=sagas)
         await self._until("the new generation holds every event", lambda: self._all_folded(self._new))
         await self._until("the new generation holds every outcome", self._all_followed)
         await self._hand_over()
+        await self._start(self._new)
         pause_s = round(time.monotonic() - paused, 3)
         done = Switch(
             came_from=self._old.generation,
@@ -148,7 +164,6 @@ class _Switching:
             serving=self._to,
             phase="serving",
             following=None,
-            term=self._held.register.term + 1,
             switches=(*self._held.register.switches, done)[-KEPT_SWITCHES:],
         )
         self._deadline = max(self._deadline, time.monotonic() + CONFIRMED_WITHIN_S)
@@ -159,13 +174,56 @@ class _Switching:
 
     async def _take_back(self) -> Switched:
         """Let the old generation go on as if nothing had been asked for."""
+        self._deadline = max(self._deadline, time.monotonic() + CONFIRMED_WITHIN_S)
         register = self._held.register
         if register.phase != "serving":
-            stopped = register.phase == "stopped"
-            await self._change(phase="serving", following=None, term=register.term + (1 if stopped else 0))
+            if register.phase in ("stopped", "starting"):
+                await self._start_again()
+            await self._change(phase="serving", following=None)
             self._say(f"generation {shown(self._old.generation)} goes on serving")
         serving = self._old.generation
         return Switched(serving, serving, 0.0, register.events_up_to, register.sagas_up_to, dict(self._phases))
+
+    async def _take_back_after(self, error: BaseException) -> None:
+        """Take a switch back that has failed; raises GenerationError when that fails as well."""
+        try:
+            # An answer may have been lost: what was asked for last may be in the register, or not.
+            self._held = await read_register(self._nc, self._settings.installation)
+            register = self._held.register
+            if register.serving == self._old.generation and register.following in (self._to, self._old.generation):
+                await self._take_back()
+        except (BridgeError, GenerationError, NatsError, TimeoutError, OSError) as failed:
+            raise GenerationError(
+                f"{error or type(error).__name__}. Taking the switch back failed as well "
+                f"({failed or type(failed).__name__}), so commands may wait: see `person generations status`, then run "
+                f"`person generations switch {shown(self._old.generation)}`"
+            ) from error
+
+    async def _start_again(self) -> None:
+        if self._held.register.phase == "starting" and self._held.register.following == self._to:
+            await self._change(phase="stopped")
+            deadline = time.monotonic() + STANDS_BY_WITHIN_S
+            while time.monotonic() < deadline:
+                if not await self._behind(self._new):
+                    break
+                await asyncio.sleep(LOOK_S)
+        await self._start(self._old)
+
+    async def _start(self, settings: Settings) -> None:
+        """Let a generation act, and wait until the owners of all its partitions do: one that does not would pass what is carried to it."""
+        await self._change(phase="starting", following=settings.generation, term=self._held.register.term + 1)
+        await self._until_through(settings, "starting")
+
+    async def _require_nobody_parked(self) -> None:
+        if self._leave_parked:
+            return
+        reports = await ask_owners(self._nc, self._old.app_id, self._old.partitions)
+        parked = sum(one["parked"] for one in reports.values())
+        if parked:
+            raise GenerationError(
+                f"{parked} persons are parked in generation {shown(self._old.generation)}, and what waits for them has had no effects: "
+                "redrive or discard it first (`person dlq list`), or give --leave-parked: then it never has any"
+            )
 
     async def _require_ready(self) -> None:
         for name, one in (("old", self._old), ("new", self._new)):
@@ -179,6 +237,7 @@ class _Switching:
             raise GenerationError(
                 f"generation {shown(self._to)} lacks {lacking} events; wait until it lacks at most {MOST_BEHIND}"
             )
+        await self._require_nobody_parked()
 
     async def _phase(self, phase: Phase, **changes: Any) -> None:
         await self._change(phase=phase, following=self._to, **changes)
@@ -190,19 +249,20 @@ class _Switching:
 
     async def _until_through(self, settings: Settings, phase: Phase) -> None:
         began = time.monotonic()
-        while True:
-            reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
-            behind = [
-                one
-                for one in range(settings.partitions)
-                if one not in reports or reports[one]["through"] < self._held.sequence
-            ]
-            if not behind:
-                break
+        while behind := await self._behind(settings):
             self._require_time(f"partitions {behind} of {shown(settings.generation)} are {phase}")
             await asyncio.sleep(LOOK_S)
         self._phases[phase] = round(time.monotonic() - began, 3)
         self._say(f"{shown(settings.generation)}: {phase}")
+
+    async def _behind(self, settings: Settings) -> list[int]:
+        """Partitions whose owners have not said yet that they do what the register asks of them."""
+        reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+        return [
+            one
+            for one in range(settings.partitions)
+            if one not in reports or reports[one]["through"] < self._held.sequence
+        ]
 
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         began = time.monotonic()
@@ -215,7 +275,8 @@ class _Switching:
         if time.monotonic() > self._deadline:
             if self._held.register.phase == "serving":
                 raise GenerationError(f"generation {shown(self._to)} serves, but it took too long until {what}")
-            raise GenerationError(f"it took too long until {what}; the switch is taken back")
+            end = "; the switch is taken back" if self._held.register.following == self._to else ""
+            raise GenerationError(f"it took too long until {what}{end}")
 
     async def _done(self, settings: Settings, *topics: str) -> bool:
         """Whether what was taken is done: by what the lanes have in hand, and then by what the topics hold."""
@@ -247,7 +308,12 @@ class _Switching:
         """Let the consumers of the new generation go on where those of the old one have ended."""
         for topic in WORKED:
             for old, new in zip(feeding(self._old, topic), feeding(self._new, topic), strict=True):
-                for name, info in (await self._backlog.consumers(self._old, old)).items():
+                held = await self._backlog.consumers(self._old, old)
+                if held:
+                    # The stream of a neighbour may be younger than the workers that would have made them.
+                    for declared in consumers_of(new, self._new.partitions):
+                        await ensure_consumer(self._nc, new.source.stream, declared)
+                for name, info in held.items():
                     place = int(info["ack_floor"]["stream_seq"])
                     await self._move(new.source.stream, _renamed(name, self._old, self._new), place)
 

@@ -41,6 +41,12 @@ timeout_option = click.option(
     help="Seconds after which a switch is taken back.",
 )
 
+leave_parked_option = click.option(
+    "--leave-parked",
+    is_flag=True,
+    help="Switch although persons are parked in the generation that serves; what waits for them never has effects.",
+)
+
 
 def generations_group(settings: SettingsOf) -> click.Group:
     """The verbs; `settings` are those of any generation of the installation."""
@@ -157,11 +163,13 @@ def generations_group(settings: SettingsOf) -> click.Group:
     @click.argument("name")
     @actor_option
     @timeout_option
+    @leave_parked_option
     @as_json_option
-    def switch(name: str, actor: str, timeout: float, as_json: bool) -> None:
+    def switch(name: str, actor: str, timeout: float, leave_parked: bool, as_json: bool) -> None:
         """Let generation NAME serve. Commands wait for the length of the switch, queries do not; the other one goes on folding.
 
-        A switch that does not get done in time is taken back. One that was cut off is finished by the same verb, or taken
+        Nobody may be parked in the generation that serves: what waits for them has had no effects, and the next generation causes none
+        of events before the switch. A switch that does not get done in time is taken back. One that was cut off is finished by the same verb, or taken
         back by naming the generation that serves.
 
         \b
@@ -169,20 +177,21 @@ def generations_group(settings: SettingsOf) -> click.Group:
           person generations switch green
           person generations switch green --timeout 120 --json
         """
-        _switch(settings(as_json), named(name), actor, timeout, as_json)
+        _switch(settings(as_json), named(name), actor, timeout, leave_parked, as_json)
 
     @generations.command()
     @actor_option
     @timeout_option
+    @leave_parked_option
     @as_json_option
-    def rollback(actor: str, timeout: float, as_json: bool) -> None:
+    def rollback(actor: str, timeout: float, leave_parked: bool, as_json: bool) -> None:
         """Let the generation serve again that served before.
 
         \b
         Example:
           person generations rollback
         """
-        _switch(settings(as_json), None, actor, timeout, as_json)
+        _switch(settings(as_json), None, actor, timeout, leave_parked, as_json)
 
     @generations.command()
     @click.argument("name")
@@ -209,7 +218,9 @@ def generations_group(settings: SettingsOf) -> click.Group:
     return generations
 
 
-def _switch(settings: Settings, to: str | None, actor: str, timeout_s: float, as_json: bool) -> None:
+def _switch(
+    settings: Settings, to: str | None, actor: str, timeout_s: float, leave_parked: bool, as_json: bool
+) -> None:
     from ops.generations.switching import Switched, before, switch
 
     _require_actor(actor, as_json)
@@ -220,7 +231,7 @@ def _switch(settings: Settings, to: str | None, actor: str, timeout_s: float, as
 
     async def run(nc: Client) -> Switched:
         target = before((await read_register(nc, settings.installation)).register) if to is None else to
-        return await switch(nc, settings, target, by=actor, timeout_s=timeout_s, say=say)
+        return await switch(nc, settings, target, by=actor, timeout_s=timeout_s, say=say, leave_parked=leave_parked)
 
     done = _run(settings, run, as_json)
     text = f"generation {shown(done.came_to)} serves; commands waited for {done.pause_s:.2f} s"

@@ -75,7 +75,8 @@ class Grants:
 
     def principal_of(self, token: str) -> str | None:
         """Whose HTTP token this is, compared in constant time with every one; None for nobody's."""
-        digest = hashlib.sha256(token.encode()).hexdigest()
+        # HTTP gives bytes that are no UTF-8 as lone surrogates: such a token is nobody's, and no error.
+        digest = hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
         found = None
         for known, name in self._tokens:
             if hmac.compare_digest(digest, known):

@@ -22,3 +22,4 @@ async def test_another_number_of_partitions_serves_and_the_first_one_again(
     assert report.wrong == []
     assert report.refused > 0
     assert len(report.pauses_s) == 2
+    assert all("starting" in phases for phases in report.phases_s)

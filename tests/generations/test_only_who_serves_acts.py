@@ -147,6 +147,7 @@ async def test_each_phase_of_a_switch_ends_routes_of_who_serves(nc: Client, inst
         "settling": {"events", "sagas", "commands"},
         "draining": {"events", "sagas"},
         "stopped": {"events", "sagas"},
+        "starting": {"events", "sagas"},
     }
 
     found = {}
@@ -154,9 +155,48 @@ async def test_each_phase_of_a_switch_ends_routes_of_who_serves(nc: Client, inst
         held = await change_register(nc, installation, held, BOTH.model_copy(update={"phase": phase}))
         await role.doubt()
         found[phase] = set(carried(role, settings))
-        assert (role.term.number == 0) == (phase == "stopped")
+        assert (role.term.number == 0) == (phase in ("stopped", "starting"))
 
     assert found == expected
+
+
+async def test_who_takes_over_acts_before_anybody_carries_work_to_it(nc: Client, installation: str) -> None:
+    held = await change_register(nc, installation, Held(Register(), 0), BOTH)
+    first, green = Role(nc, installation, ""), Role(nc, installation, "green")
+    await first.begin(4)
+    await green.begin(4)
+    steps: list[dict[str, object]] = [
+        {"phase": "stopped", "following": "green"},
+        {"phase": "starting", "following": "green", "term": 2},
+        {"phase": "serving", "following": None, "term": 2, "serving": "green"},
+    ]
+
+    found = []
+    for changes in steps:
+        held = await change_register(nc, installation, held, held.register.model_copy(update=changes))
+        await first.doubt()
+        await green.doubt()
+        carry = "commands" in carried(green, Settings(partitions=4, generation="green"))
+        found.append((first.term.number, green.term.number, carry))
+        assert "commands" not in carried(first, Settings(partitions=4))
+
+    assert found == [(0, 0, False), (0, 2, False), (0, 2, True)]
+
+
+async def test_who_goes_on_after_a_switch_that_failed_acts_first_as_well(nc: Client, installation: str) -> None:
+    held = await change_register(nc, installation, Held(Register(), 0), BOTH)
+    first = Role(nc, installation, "")
+    await first.begin(4)
+
+    found = []
+    for phase in ("stopped", "starting", "serving"):
+        following = None if phase == "serving" else ""
+        changed = held.register.model_copy(update={"phase": phase, "following": following})
+        held = await change_register(nc, installation, held, changed)
+        await first.doubt()
+        found.append((first.term.number > 0, "commands" in carried(first, Settings(partitions=4))))
+
+    assert found == [(False, False), (True, False), (True, True)]
 
 
 async def test_a_change_is_done_when_all_who_were_told_are_through(nc: Client, installation: str) -> None:
@@ -183,6 +223,31 @@ async def test_a_change_is_done_when_all_who_were_told_are_through(nc: Client, i
 
         gate.set()
         await through(role, held)
+    finally:
+        await role.stop()
+
+
+async def test_a_lane_that_stops_while_a_change_is_taken_up_does_not_end_the_following(
+    nc: Client, installation: str
+) -> None:
+    held = await change_register(nc, installation, Held(Register(), 0), BOTH)
+    role = Role(nc, installation, "")
+    told = []
+
+    async def be_cut_off_once() -> None:
+        told.append(1)
+        if len(told) == 1:
+            raise asyncio.CancelledError
+
+    role.on_changed.append(be_cut_off_once)
+    await role.begin(4)
+    await role.start()
+    try:
+        await through(role, held)
+        assert len(told) == 2
+        role.begin_again()
+        await through(role, held)
+        assert len(told) == 3
     finally:
         await role.stop()
 

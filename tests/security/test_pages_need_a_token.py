@@ -17,6 +17,7 @@ from queries.authorisation.page_guard import OPEN_PAGES, page_guard
 from queries.endpoints import ENDPOINTS
 
 TOKEN, OTHER = "a" * 64, "b" * 64
+NO_UTF8 = "Bearer " + b"\xff\xfe".decode(errors="surrogateescape")
 PERSON = "0190c8a2-7b1e-7c3d-9a4f-000000000001"
 
 
@@ -74,8 +75,8 @@ async def test_a_token_that_was_granted_the_page_opens_it(guarded: tuple[str, Au
 
 @pytest.mark.parametrize(
     "header",
-    [None, "Bearer ", "Bearer wrong", "Basic !!!", basic("wrong"), f"Digest {TOKEN}", "Bearer " + "x" * 5000],
-    ids=["none", "empty", "wrong", "no-base64", "wrong-basic", "digest", "long"],
+    [None, "Bearer ", "Bearer wrong", "Basic !!!", basic("wrong"), f"Digest {TOKEN}", "Bearer " + "x" * 5000, NO_UTF8],
+    ids=["none", "empty", "wrong", "no-base64", "wrong-basic", "digest", "long", "no-utf-8"],
 )
 async def test_without_a_known_token_a_page_asks_for_one(guarded: tuple[str, Audited], header: str | None) -> None:
     address, audited = guarded
