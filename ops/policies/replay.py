@@ -68,7 +68,8 @@ async def events_of_type(
         stored_messages(nc, EVENTS, f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.>", since)
     ) as messages:
         async for message in messages:
-            yield message
+            if _is_event(message.subject):
+                yield message
 
 
 async def stored_messages(
@@ -94,6 +95,14 @@ async def stored_messages(
     finally:
         if not nc.is_closed:
             await subscription.unsubscribe()
+
+
+def _is_event(subject: str) -> bool:
+    """Whether a subject is that of an event. Whoever may write to the stream can store something else, which workers dead-letter."""
+    try:
+        return parse_event_subject(subject).person_id is not None
+    except ValueError:
+        return False
 
 
 def person_of(message: StoredMessage) -> str:

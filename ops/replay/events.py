@@ -25,6 +25,10 @@ STEP_S = 0.25
 Seen = Callable[[list[Delivery]], None]
 
 
+NO_EVENT = "no event"
+"""Counts messages of the stream whose subject is not that of an event."""
+
+
 @dataclass
 class Counted:
     """What a replay found, by type; `last_sequence` is the end of the stream when it began."""
@@ -40,9 +44,14 @@ class Counted:
     def add(self, some: list[Delivery]) -> None:
         """Count events."""
         for one in some:
-            context, name, person_id, _ = parse_event_subject(one.subject)
             self.events += 1
             self.bytes += len(one.data)
+            try:
+                context, name, person_id, _ = parse_event_subject(one.subject)
+            except ValueError:
+                # Whoever may write to the stream can store what is no event.
+                self.types[NO_EVENT] += 1
+                continue
             self.types[f"{context}.{name}"] += 1
             if person_id is not None:
                 self.persons.add(person_id)
