@@ -6,19 +6,15 @@ excepted. Who wanted a healing, and why, is stored before it is done."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 import orjson
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from agents.healing import DayCorrection, Healed, Healer, NotHealedError, PersonRows
@@ -29,6 +25,7 @@ from lanes.table import OFFSET_KEY, LaneTable
 from queries.frame import QueryError, refusal
 from queries.inspection_requests import REQUESTS, HealDay, HealPerson, HealSaga, ReadRows, WalkRows
 from queries.inspection_subject import inspection_subject
+from queries.owner_answers import OwnerAnswers
 from queries.tables_of_worker import WorkerTables
 from tables import position
 from tables.position import AppliedPositions
@@ -49,33 +46,17 @@ class Inspection:
         self._nc = nc
         self._tables = tables
         self._healer = healer
-        self._app_id = app_id
         self._named = {table.name: table for table in _all_tables(tables)}
         self._acts = LetterActs(nc, DEAD_LETTERS, PREFIX)
-        self._owned: dict[int, Subscription] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._answers = OwnerAnswers(nc, partial(inspection_subject, app_id), self._answered)
 
     async def own(self, partitions: frozenset[int]) -> None:
         """Answer for partitions."""
-        for partition in partitions - self._owned.keys():
-            subject = inspection_subject(self._app_id, partition)
-            self._owned[partition] = await self._nc.subscribe(subject, cb=self._on_request)
+        await self._answers.own(partitions)
 
     async def disown(self, partitions: frozenset[int]) -> None:
         """Answer no more; a healing that runs ends with its lane."""
-        for partition in partitions & self._owned.keys():
-            # A connection that is gone has no subscriptions left to end.
-            with contextlib.suppress(NatsError):
-                await self._owned.pop(partition).unsubscribe()
-
-    async def _on_request(self, message: Msg) -> None:
-        async def reply() -> None:
-            with contextlib.suppress(NatsError):
-                await message.respond(await self._answered(int(message.subject.rsplit(".", 1)[1]), message.data))
-
-        task = asyncio.get_running_loop().create_task(reply())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        await self._answers.disown(partitions)
 
     async def _answered(self, partition: int, data: bytes) -> bytes:
         try:

@@ -5,16 +5,12 @@ answer may be asked for again. A generation that stands by redrives nothing, sin
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from agents.redrive import NotDoneError, NotParkedError, Redriven, Redriver
@@ -32,6 +28,7 @@ from queries.dead_letters.owner_requests import (
 )
 from queries.frame import QueryError, answer, refusal
 from queries.operations_subject import operations_subject
+from queries.owner_answers import OwnerAnswers
 from queries.quarantine import described
 
 logger = logging.getLogger(__name__)
@@ -53,33 +50,17 @@ class Operations:
         self._nc = nc
         self._redriver = redriver
         self._foreign = foreign
-        self._app_id = app_id
         self._agents = agents
         self._acts = acts
-        self._owned: dict[int, Subscription] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._answers = OwnerAnswers(nc, partial(operations_subject, app_id), self._answered)
 
     async def own(self, partitions: frozenset[int]) -> None:
         """Take acts for partitions."""
-        for partition in partitions - self._owned.keys():
-            subject = operations_subject(self._app_id, partition)
-            self._owned[partition] = await self._nc.subscribe(subject, cb=self._on_request)
+        await self._answers.own(partitions)
 
     async def disown(self, partitions: frozenset[int]) -> None:
         """Take no more; what runs ends with its lane."""
-        for partition in partitions & self._owned.keys():
-            # A connection that is gone has no subscriptions left to end.
-            with contextlib.suppress(NatsError):
-                await self._owned.pop(partition).unsubscribe()
-
-    async def _on_request(self, message: Msg) -> None:
-        async def reply() -> None:
-            with contextlib.suppress(NatsError):
-                await message.respond(await self._answered(int(message.subject.rsplit(".", 1)[1]), message.data))
-
-        task = asyncio.get_running_loop().create_task(reply())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        await self._answers.disown(partitions)
 
     async def _answered(self, partition: int, data: bytes) -> bytes:
         try:
