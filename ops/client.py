@@ -173,11 +173,19 @@ class PersonClient:
         timeout_ms: int = 2000,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Ask a query; returns the reply, raises QueryFailed for an error answer."""
-        body = json.dumps({"timeout_ms": timeout_ms, **request}).encode()
+        """Ask a query; returns the reply, raises QueryFailed for an error answer.
+
+        A `timeout_ms` of the request itself counts before the argument. The answer is awaited two seconds longer than that.
+        """
+        asked = {"timeout_ms": timeout_ms, **request}
+        # What is no number is for the worker to refuse.
+        within_s = (asked["timeout_ms"] if isinstance(asked["timeout_ms"], int) else timeout_ms) / 1000 + 2
         try:
             reply = await self.nc.request(
-                f"{self._queries}.{endpoint}", body, timeout=timeout_ms / 1000 + 2, headers=dict(headers or {}) or None
+                f"{self._queries}.{endpoint}",
+                json.dumps(asked).encode(),
+                timeout=within_s,
+                headers=dict(headers or {}) or None,
             )
         except NoRespondersError:
             raise ClientError(NOBODY_ANSWERS) from None

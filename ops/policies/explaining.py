@@ -135,9 +135,17 @@ async def _person_of(nc: Client, policy: CheckedPolicy, event_id: str) -> str | 
     mark = event_id.encode()
     async with aclosing(events_of_type(nc, policy.trigger)) as events:
         async for found in events:
-            if mark in found.data and orjson.loads(found.data).get("id") == event_id:
+            if mark in found.data and _id_of(found.data) == event_id:
                 return person_of(found)
     return None
+
+
+def _id_of(document: bytes) -> str | None:
+    try:
+        found = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return None
+    return found.get("id") if isinstance(found, dict) else None
 
 
 async def _recorded(nc: Client, policy: CheckedPolicy, event_id: str) -> AsyncIterator[Recorded]:

@@ -68,7 +68,7 @@ async def events_of_type(
         stored_messages(nc, EVENTS, f"{EVENT_SUBJECTS}.{spec.context}.{spec.name}.>", since)
     ) as messages:
         async for message in messages:
-            if _is_event(message.subject):
+            if person_of(message) is not None:
                 yield message
 
 
@@ -97,16 +97,9 @@ async def stored_messages(
             await subscription.unsubscribe()
 
 
-def _is_event(subject: str) -> bool:
-    """Whether a subject is that of an event. Whoever may write to the stream can store something else, which workers dead-letter."""
+def person_of(message: StoredMessage) -> str | None:
+    """The person of a stored event; None for what is no event: whoever may write to the stream can store anything, which workers dead-letter."""
     try:
-        return parse_event_subject(subject).person_id is not None
+        return parse_event_subject(message.subject).person_id
     except ValueError:
-        return False
-
-
-def person_of(message: StoredMessage) -> str:
-    """The person of a stored event."""
-    person_id = parse_event_subject(message.subject).person_id
-    assert person_id is not None, "stored subjects name their person"
-    return person_id
+        return None

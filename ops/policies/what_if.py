@@ -96,8 +96,9 @@ async def what_if(nc: Client, policy: CheckedPolicy, since: datetime, person_id:
     replay = Replay(policy.name)
     wanted: Wanted = {}
     async for found in events_of_type(nc, policy.trigger, since):
-        if person_id in (None, person_of(found)):
-            wanted.setdefault(person_of(found), set()).add(found.stream_sequence)
+        concerned = person_of(found)
+        if concerned is not None and person_id in (None, concerned):
+            wanted.setdefault(concerned, set()).add(found.stream_sequence)
     stored = int((await api(nc, f"STREAM.INFO.{EVENTS}"))["state"]["messages"])
     if len(wanted) * EVENTS_PER_READ > stored:
         await _in_one_read(nc, policy, wanted, replay)
@@ -115,7 +116,7 @@ async def _in_one_read(nc: Client, policy: CheckedPolicy, wanted: Wanted, replay
     last = max((max(sequences) for sequences in wanted.values()), default=0)
     async with aclosing(stored_messages(nc, EVENTS, ALL_EVENTS)) as messages:
         async for message in messages:
-            person = persons.get(person_of(message))
+            person = persons.get(person_of(message) or "")
             if person is not None:
                 try:
                     happened = after(person, message)
