@@ -4,6 +4,7 @@ Guarantee: every event of a person is applied once, in order of its sequence; a 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,13 +13,16 @@ from agents.containment import is_transient
 from agents.folding import folded
 from agents.portraits import RecentPortraits
 from agents.quarantine import Quarantine, Ward
-from agents.reading import Arrival, EventLog, dead_letter, decoded, marked
+from agents.reading import Arrival, EventLog, dead_letter, decode, marked
 from bridge.dead_letters import DeadLetters
 from domain.evolve import SequenceGap
 from lanes.agent import Batch, LaneAgent
 from lanes.table import TableView
 from tables import persons
 from tables.persons import PersonRow, PersonsTable
+
+PERSONS_AT_ONCE = 100
+"""Persons that an agent handles before it lets others run: a few milliseconds, so that no cycle is too large for its neighbours."""
 
 
 class Step(NamedTuple):
@@ -75,11 +79,13 @@ class FoldPersons(LaneAgent):
         """Fold each person's events; a person whose event fails keeps the state before it, and is parked from there on."""
         view = batch.view(self._table.table)
         ward = self._quarantine.ward(batch, self.name)
-        events = decoded(batch)
+        events = await decode(batch)
         for record, error in events.unplaced:
             await dead_letter(self._letters, self.name, record, error.cause, error.reason)
         touched = folded_persons(batch)
-        for person_id, arrivals in events.by_person.items():
+        for number, (person_id, arrivals) in enumerate(events.by_person.items(), 1):
+            if not number % PERSONS_AT_ONCE:
+                await asyncio.sleep(0)
             before = self._table.read(batch.partition, person_id)
             fold = await self._fold(ward, before, ward.admit(person_id, arrivals))
             steps = self._stage(view, ward, fold)

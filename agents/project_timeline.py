@@ -5,11 +5,12 @@ from JetStream before an entry is added. Once a person is erased none of its ent
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from agents.containment import is_transient
-from agents.fold_persons import folded_persons
+from agents.fold_persons import PERSONS_AT_ONCE, folded_persons
 from agents.quarantine import Quarantine, Ward
 from agents.reading import Arrival, EventLog, decoded, marked
 from domain.event_data.privacy import PersonErased
@@ -44,7 +45,9 @@ class ProjectTimeline(LaneAgent):
         last = self._last.setdefault(batch.partition, OrderedDict())
         added = _added(batch)
         persons = folded_persons(batch)
-        for person_id, arrivals in decoded(batch).by_person.items():
+        for number, (person_id, arrivals) in enumerate(decoded(batch).by_person.items(), 1):
+            if not number % PERSONS_AT_ONCE:
+                await asyncio.sleep(0)
             adding = Adding(view, ward, person_id, last.get(person_id, 0), self._max_row_bytes)
             adding.erased = persons[person_id].row.person.is_erased
             await self._add_all(adding, ward.admit(person_id, arrivals))

@@ -5,10 +5,11 @@ model; a row that lags behind the state, after a crash between two tables or a r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agents.fold_persons import FoldedPerson, Step, folded_persons
+from agents.fold_persons import PERSONS_AT_ONCE, FoldedPerson, Step, folded_persons
 from agents.portraits import portrait_in, portraits
 from agents.quarantine import Quarantine, Ward
 from agents.reading import Arrival
@@ -57,7 +58,9 @@ class ModelAgent(LaneAgent):
         view = batch.view(self._table)
         ward = self._quarantine.ward(batch, self.name)
         seen = portraits(batch)
-        for person_id, folded in folded_persons(batch).items():
+        for number, (person_id, folded) in enumerate(folded_persons(batch).items(), 1):
+            if not number % PERSONS_AT_ONCE:
+                await asyncio.sleep(0)
             steps, again = folded.steps, folded.again
             if ward.concerned:
                 both = [*again, *(step.arrival for step in steps)]

@@ -53,7 +53,7 @@ class Settings(AccessSettings):
     fetch_max_wait_ms: int = Field(20, ge=1, description="Longest wait of a Kafka fetch that has too little data.")
     fetch_min_bytes: int = Field(1 << 20, ge=1, description="Data for which a waiting Kafka fetch returns early.")
     lane_max_batch: int = Field(
-        2000, ge=1, le=10_000, description="Records that one cycle of an event lane takes at most."
+        8000, ge=1, le=10_000, description="Records that one cycle of an event lane takes at most."
     )
     lane_max_backlog: int = Field(20_000, ge=1, description="Records that a lane holds before its partition is paused.")
     lane_max_backlog_bytes: int = Field(

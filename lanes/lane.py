@@ -92,6 +92,8 @@ class Lane:
         self._pending: deque[Record] = deque()
         self._pending_bytes = 0
         self._carried: deque[Carried] = deque()
+        self._carrying = False
+        self._held_back: list[Record] = []
         self._repeated: deque[Repeated] = deque()
         self._taken: Sequence[Record] = ()
         self._next_offset = 0
@@ -103,7 +105,7 @@ class Lane:
     @property
     def backlog(self) -> int:
         """Records accepted and not yet taken by a cycle."""
-        return len(self._pending) + sum(len(carried.records) for carried in self._carried)
+        return len(self._pending) + len(self._held_back) + sum(len(carried.records) for carried in self._carried)
 
     @property
     def unfinished(self) -> int:
@@ -113,7 +115,7 @@ class Lane:
     @property
     def oldest_ms(self) -> int | None:
         """Record time of the first unfinished record, in milliseconds since the epoch; None without one."""
-        for waiting in (self._taken, self._pending, self._carried[0].records if self._carried else ()):
+        for waiting in (self._taken, self._pending, self._held_back, self._carried[0].records if self._carried else ()):
             if waiting:
                 return waiting[0].timestamp_ms
         return None
@@ -126,7 +128,7 @@ class Lane:
     @property
     def expected_offset(self) -> int:
         """Records below this offset were accepted already."""
-        return self._next_offset
+        return max(self._next_offset, self._held_back[-1].offset + 1) if self._held_back else self._next_offset
 
     def start(self, position: LanePosition) -> None:
         """Begin taking records at a position."""
@@ -157,7 +159,12 @@ class Lane:
 
         True means that the backlog is full: the fetch should pause until `on_drained` is called.
         """
-        self._accept(records)
+        if self._carrying:
+            # A large group is in the log before its cycle is over, and the fetch may bring it back meanwhile.
+            self._held_back += records
+            self._pending_bytes += _bytes_of(records)
+        else:
+            self._accept(records)
         self._full = not self._holds_less_than(1.0)
         return self._full
 
@@ -217,9 +224,18 @@ class Lane:
             self._next_offset = records[-1].offset + 1
             self._wake.set()
 
+    def _let_in(self) -> None:
+        """Accept what was held back, without the records that this lane has carried itself."""
+        held, self._held_back = self._held_back, []
+        self._pending_bytes -= _bytes_of(held)
+        self._accept([record for record in held if record.offset >= self._next_offset])
+
     def _holds_less_than(self, share: float) -> bool:
         """Whether the backlog is below a share of both of its bounds."""
-        return len(self._pending) < share * self._max_backlog and self._pending_bytes < share * self._max_backlog_bytes
+        return (
+            len(self._pending) + len(self._held_back) < share * self._max_backlog
+            and self._pending_bytes < share * self._max_backlog_bytes
+        )
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -233,10 +249,13 @@ class Lane:
             if not records and not carried:
                 continue
             self._taken = [*records, *(record for one in carried for record in one.records)]
+            self._carrying = bool(carried)
             try:
                 await self._complete(records, carried)
             finally:
                 self._taken = ()
+                self._carrying = False
+                self._let_in()
                 for one in carried:
                     # Without effect on what was told; ends the wait for what was cut off.
                     one.offsets.cancel()

@@ -127,7 +127,7 @@ def eventually() -> Eventually:
     """Wait until a condition holds; it fails the test after ten seconds."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110  # what is observed is no asyncio object
                 await asyncio.sleep(0.005)
 

@@ -49,7 +49,7 @@ async def test_a_value_is_visible_only_after_the_acknowledgement(held: HeldProdu
 
     committing = asyncio.create_task(group_commit(held, 0, [view]))
     try:
-        await asyncio.wait_for(held.written.wait(), 10)
+        await asyncio.wait_for(held.written.wait(), 60)
         assert table.get(0, b"ada") is None
         assert view.get(b"ada") == b"1"
         held.acknowledged.set()

@@ -243,7 +243,7 @@ async def test_what_the_fetch_brings_while_a_carried_write_is_under_way_is_not_c
     await eventually(lambda: agent.count == 2)
 
 
-async def test_its_own_records_may_come_with_the_fetch_before_they_are_acknowledged(
+async def test_its_own_records_are_processed_once_if_the_fetch_brings_them_before_they_are_acknowledged(
     lane: Lane, watched: WatchedProducer, agent: Counting, eventually: Eventually
 ) -> None:
     def fetched_meanwhile() -> None:
@@ -254,9 +254,10 @@ async def test_its_own_records_may_come_with_the_fetch_before_they_are_acknowled
 
     assert await lane.carry(new(b"a", b"b")) == [0, 1]
     await eventually(lambda: lane.committable == 2)
+    assert await lane.carry(new(b"c")) == [2]
 
-    assert agent.count == 2
-    assert (lane.level, lane.expected_offset) == (True, 2)
+    assert agent.processed == [[b"a", b"b"], [b"c"]]
+    assert (lane.level, lane.expected_offset, lane.backlog) == (True, 3, 0)
 
 
 @pytest.mark.parametrize("waiting", ["behind a cycle", "in a cycle that ends", "in a cycle that is cut off"])

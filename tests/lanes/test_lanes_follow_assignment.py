@@ -253,12 +253,12 @@ async def test_a_writer_is_told_that_a_lane_stopped_first(
     await lanes.start({TP("events", number): LanePosition(0, True) for number in range(partitions)}, 1)
     agent.gate.clear()
     writing = asyncio.create_task(lanes.write("events", dict.fromkeys(range(partitions), records(0, 0))))
-    await asyncio.wait_for(agent.entered.wait(), 5)
+    await asyncio.wait_for(agent.entered.wait(), 60)
 
     await lanes.stop(1)
 
     with pytest.raises(LaneStoppedError, match="events"):
-        await asyncio.wait_for(writing, 5)
+        await asyncio.wait_for(writing, 60)
 
 
 async def test_a_writer_that_is_cancelled_ends_as_cancelled(
@@ -269,7 +269,7 @@ async def test_a_writer_that_is_cancelled_ends_as_cancelled(
     await lanes.start({TP("events", 0): LanePosition(0, True)}, 1)
     agent.gate.clear()
     writing = asyncio.create_task(lanes.write("events", {0: records(0, 0)}))
-    await asyncio.wait_for(agent.entered.wait(), 5)
+    await asyncio.wait_for(agent.entered.wait(), 60)
 
     writing.cancel()
     await asyncio.wait({writing}, timeout=5)

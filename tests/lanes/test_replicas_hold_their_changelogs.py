@@ -93,17 +93,17 @@ async def test_a_replay_ends_although_the_last_offset_holds_no_record(
     async with transactional.transaction():
         await transactional.send_and_wait(table.changelog_topic, b"1", b"ada", partition=0)
     await transactional.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             [replica] = await opened(table, reader, 0)
             if replica.rows_to_go == 2:  # the record and the marker of the transaction, which comes a little later
                 break
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await Replay(reader, [replica]).run()
 
     assert dict(table.rows(0)) == {b"ada": b"1"}
     [again] = await opened(table, reader, 0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await Replay(reader, [again]).run()
 
 
