@@ -8,7 +8,8 @@ import asyncio
 import binascii
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import nkeys
 from nats.aio.client import Client
@@ -84,6 +85,17 @@ async def connect(
     # For ever from now on; nats-py would otherwise try for ever to connect the first time, too.
     nc.options["max_reconnect_attempts"] = -1
     connected = True
+
+
+@asynccontextmanager
+async def connected(where: NatsServers | str, *, name: str) -> AsyncIterator[Client]:
+    """A connection for as long as the body runs. Raises what `connect` raises."""
+    nc = Client()
+    try:
+        await connect(nc, where, name=name)
+        yield nc
+    finally:
+        await nc.close()
 
 
 def _why_not(servers: NatsServers, met: Sequence[Exception]) -> str:

@@ -48,6 +48,11 @@ class RunningRoutes:
         self.egress: list[RunningEgress] = []
         self._joined: set[str] = set()
 
+    @property
+    def names(self) -> list[str]:
+        """The routes that there are."""
+        return [route.name for route in self._routes]
+
     async def check(self) -> None:
         """Create missing consumers and check streams and topics; raises BridgeError that names the route and what to do."""
         partitions = await topic_partitions(self._installation.kafka, self._routes)

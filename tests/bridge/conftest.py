@@ -82,7 +82,7 @@ def eventually() -> Eventually:
     """Wait until a condition holds; it fails the test after ten seconds."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await condition():  # noqa: ASYNC110  # the servers send no event for it
                 await asyncio.sleep(0.02)
 

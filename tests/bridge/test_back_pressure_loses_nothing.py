@@ -31,6 +31,7 @@ from bridge.topics import ensure_topics
 from config.topics import Topic
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from local.stack import Endpoints, Stack
+from tests.short_lived import short_lived
 
 
 def routes(name: str) -> str:
@@ -156,7 +157,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with Stack(tmp_path_factory.mktemp("pressure") / "stack") as running:
+    with short_lived(Stack(tmp_path_factory.mktemp("pressure") / "stack")) as running:
         yield running
 
 

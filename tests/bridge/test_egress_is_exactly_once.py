@@ -384,7 +384,7 @@ async def _lane(egress: Egress, name: str) -> tuple[EgressLane, HandFed]:
     )
     egress.also_stop.append(lane)
     lane.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while lane.offset is None:  # noqa: ASYNC110  # the lane tells nobody that it has claimed
             await asyncio.sleep(0.01)
     if lane.offset == 0:

@@ -37,13 +37,13 @@ class CarriedLog:
     async def send(self, partitions: Sequence[int]) -> None:
         """Store a message for each of the partitions."""
         for partition in partitions:
-            await self._nc.request(f"{self.log.stream}.m", str(partition).encode(), timeout=5)
+            await self._nc.request(f"{self.log.stream}.m", str(partition).encode(), timeout=30)
 
     async def receive(self, count: int) -> list[Delivery]:
         """Take the next messages from the acknowledged floor on."""
         await self.pull.start()
         taken: list[Delivery] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(taken) < count:
                 taken += await self.pull.next(1.0)
         await self.pull.stop()

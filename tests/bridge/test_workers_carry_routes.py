@@ -19,7 +19,8 @@ from config.topics import Topic
 from lanes.producer import DurableProducer, OutgoingBatch, OutgoingRecord
 from local.stack import Stack
 from ops.client import CommandMessage, PersonClient
-from ops.up import start_team, stop_team
+from ops.up import start_team
+from tests.short_lived import kill_team, short_lived
 
 ROUTES = """
 include_packaged = true
@@ -43,10 +44,9 @@ RECORDS = 4000
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_egress_is_exactly_once_and_ingress_without_gaps_when_a_worker_is_killed(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text(ROUTES)
-    with Stack(tmp_path / "stack") as stack:
+    with short_lived(Stack(tmp_path / "stack")) as stack:
         at = stack.endpoints
         nc = await _prepared(at.nats_url, at.kafka_bootstrap)
         producer = DurableProducer(at.kafka_bootstrap, client_id="test", max_batch_bytes=1 << 20)
@@ -64,7 +64,7 @@ async def test_egress_is_exactly_once_and_ingress_without_gaps_when_a_worker_is_
             await _until_still(nc, RECORDS)
             egressed = [one async for one in read.messages(nc, "CHAOS", "chaos.records.>")]
         finally:
-            stop_team(team)
+            kill_team(team)
             await producer.stop()
             await nc.close()
 
