@@ -3,14 +3,15 @@
 Guarantee: the events of a decision are stored completely and only if the person has not moved since it was decided on; an outcome is
 announced after the append and the outcome row are durable; a command that comes again gets its first outcome and no second event,
 also when a worker that was paused goes on with it after another one has taken over; a command that a crash makes decide again is decided
-on what was before the later ones. What a decision has to know of another person is
-read from JetStream each time the decision is taken. A person in quarantine is not decided on: its commands fail with `unavailable` and may be sent again."""
+on what was before the later ones. What a decision has to know of another person is read from JetStream each time the decision is taken; of
+two persons that are merged into each other at the same moment one stays. A person in quarantine is not decided on: its commands fail with
+`unavailable` and may be sent again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -22,10 +23,12 @@ from agents.containment import TRANSIENT
 from agents.fold_persons import FoldPersons
 from agents.folding import newest
 from agents.in_doubt import Doubts, History, are_in_doubt
+from agents.merge_intents import MergeIntents
 from agents.policy_counters import PolicyCounters
 from agents.publishing import publish_event
 from agents.reading import EventLog, dead_letter
 from agents.resolving import PersonResolver, UnresolvedError
+from agents.state_limits import check_limits
 from agents.vetoes import Vetoes
 from bridge import headers
 from bridge.append import MAX_BATCH, EntityAppend, EventMessage, append_each
@@ -33,11 +36,10 @@ from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
 from domain.commands import Command, read_command
 from domain.decide import AlreadyRecorded, decide
-from domain.envelope import COMMAND_PREFIX
 from domain.events import Event, write_event
 from domain.evolve import apply
 from domain.outcomes import Outcome, Position
-from domain.person import Person, dump_state
+from domain.person import Person
 from domain.refusals import Refused
 from domain.subjects import event_subject, person_filter
 from lanes.agent import Batch, LaneAgent
@@ -55,19 +57,13 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 4
 """A decision and three more after a lost append race (domain.md 5.4)."""
 
-FEW_PARTS = 16
-"""Components and attributes of at most 80 KiB each that fit any row without measuring."""
-
-FEW_LINKS = 1000
-"""Links, titles, flags and ids of at most a few hundred bytes each that do, too."""
-
 
 @dataclass
 class Pending(PendingCommand[Command]):
     """A command of the running cycle and what became of it."""
 
-    unresolved: bool = False
-    """What it has to know of another person cannot be read."""
+    unresolved: UnresolvedError | None = None
+    """Why it cannot be told what it has to know of another person."""
     events: Sequence[Event] = ()
     is_stored: bool = False
     """Its events are in the stream, as an earlier try of its cycle has left them."""
@@ -145,7 +141,7 @@ class DecidePerson(LaneAgent):
         self._quarantine = quarantine
         self._ownership = ownership
         self._laws = Laws(max_state_bytes, vetoes)
-        self._resolver = PersonResolver(log)
+        self._resolver = PersonResolver(log, MergeIntents(nc))
         self._appended = RecentPersons(remembered)
         self._doubts = Doubts()
         self._intake = CommandIntake(self.name, "person", read_command, Pending, table, nc, letters, counters)
@@ -195,18 +191,24 @@ class DecidePerson(LaneAgent):
         Who has to be seen together with another person comes last and alone: of two persons that are merged into each other in one
         cycle, the second one meets what became of the first.
         """
-        rounds: list[list[PersonWork]] = [[]]
+        together: list[PersonWork] = []
+        alone: list[PersonWork] = []
         for one in work:
-            if any(
-                pending.command is not None and self._resolver.is_needed(pending.command) for pending in one.commands
-            ):
-                rounds.append([one])
-            else:
-                rounds[0].append(one)
-        for together in rounds:
-            while together:
-                await self._append_batch(cycle, together)
-                together = [PersonWork(one.row, one.deferred) for one in together if one.deferred]
+            (alone if self._resolving(one) else together).append(one)
+        await self._append_all(cycle, together)
+        for one in alone:
+            await self._append_all(cycle, [one])
+            # Not where an append has raised: it may be stored, and the cycle comes again.
+            await self._resolver.release(one.row.person.person_id)
+
+    def _resolving(self, work: PersonWork) -> list[Pending]:
+        """The commands of a person that rest on facts about another one."""
+        return [one for one in work.commands if one.command is not None and self._resolver.is_needed(one.command)]
+
+    async def _append_all(self, cycle: Cycle, together: list[PersonWork]) -> None:
+        while together:
+            await self._append_batch(cycle, together)
+            together = [PersonWork(one.row, one.deferred) for one in together if one.deferred]
 
     async def _append_batch(self, cycle: Cycle, work: list[PersonWork]) -> None:
         """Decide and append as many commands of each person as fit one atomic batch; the others stay deferred."""
@@ -245,7 +247,7 @@ class DecidePerson(LaneAgent):
         try:
             if work.outdated:
                 work.row = await self._reread(partition, work.row)
-            resolved = await self._resolve(work)
+            resolved = await self._resolve(partition, work)
             if work.outdated or resolved:
                 await self._prove_ownership(partition)
             decided = _decide_all(work, self._laws)
@@ -253,7 +255,7 @@ class DecidePerson(LaneAgent):
                 row = await self._reread(partition, work.row)
                 if row is not work.row:
                     work.row = row
-                    await self._resolve(work)
+                    await self._resolve(partition, work)
                     await self._prove_ownership(partition)
                     decided = _decide_all(work, self._laws)
             if await self._resume(cycle, work):
@@ -298,7 +300,7 @@ class DecidePerson(LaneAgent):
         for pending in work.commands:
             assert pending.command is not None
             pending.is_stored = history.holds(pending.command_id)
-            if pending.is_stored or pending.unresolved:
+            if pending.is_stored or pending.unresolved is not None:
                 continue
             try:
                 person = history.before_later(pending.record, cycle.view, records, cycle.begun)
@@ -329,17 +331,21 @@ class DecidePerson(LaneAgent):
                     Position(stream_sequence=stream_sequence, partition=partition),
                 )
 
-    async def _resolve(self, work: PersonWork) -> bool:
+    async def _resolve(self, partition: int, work: PersonWork) -> bool:
         """Look up what commands have to know of other persons; tells whether any has to."""
-        needing = [one for one in work.commands if one.command is not None and self._resolver.is_needed(one.command)]
+        needing = self._resolving(work)
+        if not needing:
+            return False
+        person_id = work.row.person.person_id
+        is_mended = bool(self._quarantine.read(partition, FoldPersons.name, person_id).discarded)
         for pending in needing:
             assert pending.command is not None
             try:
-                pending.command = await self._resolver.resolve(pending.command)
-                pending.unresolved = False
-            except UnresolvedError:
-                pending.unresolved = True
-        return bool(needing)
+                pending.command = await self._resolver.resolve(pending.command, is_mended=is_mended)
+                pending.unresolved = None
+            except UnresolvedError as error:
+                pending.unresolved = error
+        return True
 
     async def _reread(self, partition: int, row: PersonRow) -> PersonRow:
         discarded = self._quarantine.read(partition, FoldPersons.name, row.person.person_id).discarded
@@ -392,13 +398,8 @@ def _in_quarantine(pending: Pending, person_id: str) -> Outcome:
     )
 
 
-def _unresolved(pending: Pending, person_id: str) -> Outcome:
-    return Outcome.failed(
-        "unavailable",
-        command_id=pending.command_id,
-        person_id=person_id,
-        reason="an event of the other person cannot be read",
-    )
+def _unresolved(pending: Pending, error: UnresolvedError, person_id: str) -> Outcome:
+    return Outcome.failed(error.code, command_id=pending.command_id, person_id=person_id, reason=error.reason)
 
 
 def _decide_all(work: PersonWork, laws: Laws) -> tuple[PersonRow, list[Pending]]:
@@ -418,8 +419,8 @@ def _decide_all(work: PersonWork, laws: Laws) -> tuple[PersonRow, list[Pending]]
         if pending.is_stored:
             recorded.append(pending)
             continue
-        if pending.unresolved:
-            pending.outcome = _unresolved(pending, person.person_id)
+        if pending.unresolved is not None:
+            pending.outcome = _unresolved(pending, pending.unresolved, person.person_id)
             continue
         try:
             events, after = _decide_one(pending, pending.command, person, laws)
@@ -447,29 +448,10 @@ def _decide_one(pending: Pending, command: Command, person: Person, laws: Laws) 
     if refused is not None:
         raise refused
     events = decide(command, person)
-    if len(events) > MAX_BATCH:
-        raise Refused("component_limit", "the decision has more events than can be stored at once", limit=MAX_BATCH)
     for event in events:
         person = apply(person, event)
-    # Measured only where a command brings much: a state grows by little more than its commands.
-    if not _is_always_possible(command) and _may_be_large(person) and len(dump_state(person)) > laws.max_state_bytes:
-        rule = f"a person holds at most {laws.max_state_bytes} bytes"
-        raise Refused("component_limit", field="data", rule=rule)
+    check_limits(command, events, person, laws.max_state_bytes)
     return events, person
-
-
-def _is_always_possible(command: Command) -> bool:
-    """Whether a command adds next to nothing and serves the rights of the person, whatever its row weighs."""
-    return command.type.startswith(f"{COMMAND_PREFIX}privacy.")
-
-
-def _may_be_large(person: Person) -> bool:
-    """Whether a state has so many parts that their number alone does not tell that it fits a row."""
-    links: tuple[Sized, ...] = (
-        *(person.identities, person.locations, person.employments, person.agents, person.titles, person.quality),
-        *(person.exports, person.holds, person.notifications, person.retired_components, person.absorbed),
-    )
-    return len(person.components) + len(person.attributes) > FEW_PARTS or sum(map(len, links)) > FEW_LINKS
 
 
 def _entity(work: PersonWork) -> EntityAppend:

@@ -12,8 +12,8 @@ from bridge.batch import failure_of
 CONTENT_TYPE = "application/cloudevents+json"
 
 
-async def publish(nc: Client, subject: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float = 5.0) -> None:
-    """Store one message; one whose `Nats-Msg-Id` is stored already counts as stored.
+async def publish(nc: Client, subject: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float = 5.0) -> int:
+    """Store one message, at the stream sequence that is returned; one whose `Nats-Msg-Id` is stored already counts as stored.
 
     Raises BridgeError when the stream refuses it, NatsError or TimeoutError when no stream answers: it may be stored then, and a repetition
     under the same id is harmless within the duplicate window of the stream.
@@ -22,6 +22,7 @@ async def publish(nc: Client, subject: str, data: bytes, headers: Mapping[str, s
     answer = json.loads(reply.data)
     if "error" in answer:
         raise failure_of(answer, "a message")
+    return int(answer["seq"])
 
 
 async def publish_event(nc: Client, subject: str, data: bytes, message_id: str) -> None:

@@ -1,26 +1,16 @@
 """Events of a person: the complete, immutable record, and the one place where its bytes are made and read."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import orjson
-from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny
 
-from domain.canonical import encode_stored
-from domain.envelope import (
-    CONTENT_TYPE,
-    EVENT_SOURCE,
-    LEGACY_ACTOR,
-    SPEC_VERSION,
-    Depth,
-    Ordinal,
-    correlation_fault,
-)
+from domain.envelope import EVENT_SOURCE, LEGACY_ACTOR, Depth, Ordinal
 from domain.event_catalogue import EVENTS, SPEC_OF
 from domain.event_data.base import EventData, EventDataType, EventSpec
-from domain.fields import broken_rule
 from domain.ids import Uuid
-from domain.model import STORED, Frozen
+from domain.model import Frozen
+from domain.stored_form import complete, restored, stored_object, stored_payload, write_stored
 from domain.subjects import EVENT_SUBJECTS, parse_event_subject
 from domain.times import Instant
 from domain.undecodable import Undecodable
@@ -69,25 +59,7 @@ def write_event(event: Event) -> bytes:
     data: dict[str, object] = dict(event.data)
     if event.context:
         data["context"] = event.context
-    return encode_stored(
-        {
-            "specversion": SPEC_VERSION,
-            "id": event.id,
-            "type": event.type,
-            "dataversion": event.dataversion,
-            "source": EVENT_SOURCE,
-            "subject": event.person_id,
-            "time": event.time,
-            "datacontenttype": CONTENT_TYPE,
-            "sequence": event.sequence,
-            "correlationid": event.correlationid,
-            "causationid": event.causationid,
-            "causationdepth": event.causationdepth,
-            "actor": event.actor,
-            "traceparent": event.traceparent,
-            "data": data,
-        }
-    )
+    return write_stored(event, source=EVENT_SOURCE, subject=event.person_id, dataversion=event.dataversion, data=data)
 
 
 def read_event(raw: bytes, *, subject: str | None = None) -> Event:
@@ -110,12 +82,7 @@ def read_event(raw: bytes, *, subject: str | None = None) -> Event:
 
 def read_document(raw: bytes) -> dict[str, Any]:
     """The envelope in stored bytes, with what events written before an attribute existed mean by leaving it out."""
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Undecodable("undecodable", "not JSON") from None
-    if not isinstance(document, dict):
-        raise Undecodable("undecodable", "not an object")
+    document = stored_object(raw)
     document.setdefault("dataversion", 1)
     document.setdefault("actor", LEGACY_ACTOR)
     document.setdefault("causationid", document.get("id"))
@@ -125,15 +92,10 @@ def read_document(raw: bytes) -> dict[str, Any]:
 
 
 def _read(document: dict[str, Any], model: EventDataType) -> Event:
-    payload = document.get("data")
-    if not isinstance(payload, dict):
-        raise Undecodable("undecodable", "data: object")
+    payload = stored_payload(document)
     document["context"] = payload.pop("context", {})
-    try:
-        document["data"] = model.restore(payload)
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
-    return _complete(document)
+    document["data"] = restored(model, payload)
+    return complete(Event, document)
 
 
 def _read_old(document: dict[str, Any]) -> Event:
@@ -141,21 +103,7 @@ def _read_old(document: dict[str, Any]) -> Event:
     parts = tuple(_read(part, EVENTS[part["type"]].model) for part in documents)
     if len(parts) == 1:
         return parts[0]
-    return _complete({**document, "time": time, "data": Became.model_construct(parts=parts)})
-
-
-def _complete(document: dict[str, Any]) -> Event:
-    try:
-        event: Event = _READ(document, context=STORED, extra="ignore")
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
-    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
-    if fault:
-        raise Undecodable("undecodable", f"{fault}: correlation")
-    return event
-
-
-_READ: Final = Event.__pydantic_validator__.validate_python
+    return complete(Event, {**document, "time": time, "data": Became.model_construct(parts=parts)})
 
 
 def _is_stored_under(event: Event, subject: str, spec: EventSpec) -> bool:

@@ -68,7 +68,7 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
 
 FAILURE_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "conflict": "the race for the append was lost 4 times",
+        "conflict": "the race for the append was lost 4 times, or the target of a merge may be merged itself",
         "unavailable": "stream or state store unreachable within the deadline",
         "key_unavailable": "personal data could not be protected or read for now",
         "timeout": "the deadline of the handler passed",

@@ -14,10 +14,9 @@ from domain.status import Status
 def merge(command: Command, data: MergePersons, person: Person) -> Payloads:
     """The person refers to the target from now on.
 
-    The append is conditional on the source alone, so the target may end, be erased or be merged itself between the look and the append.
-    That needs no repair: the merge is a fact then, an ended target still absorbs, a merged one names its own target, and an erased one
-    takes the source with it. Only two persons that are merged into each other at the same moment, in two partitions, both end: a lane
-    excludes it for its own persons, nothing does for two.
+    The append is conditional on the source alone, so the target may end or be erased between the look and the append. That needs no
+    repair: the merge is a fact then, an ended target still absorbs, and an erased one takes the source with it. That the target is not
+    merged away meanwhile is for whoever looks it up.
     """
     if data.target_person_id == person.person_id:
         raise Refused("self_reference", field="target_person_id")

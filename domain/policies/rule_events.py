@@ -1,22 +1,21 @@
 """Events of rules: what was registered, put in force and decided, and the one place where their bytes are made and read."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol, cast
 
-from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import ConfigDict, Field, SerializeAsAny
 
 from domain.canonical import encode_stored
-from domain.envelope import CONTENT_TYPE, SPEC_VERSION, Depth, Ordinal, correlation_fault
+from domain.envelope import Depth, Ordinal
 from domain.events import read_document
-from domain.fields import broken_rule
 from domain.ids import NS, PolicyId, Uuid, derive
-from domain.model import STORED, Frozen
+from domain.model import Frozen
 from domain.policies.checked import CheckedPolicy
 from domain.policies.evaluation import SOURCE, Judgement
 from domain.policies.occasion import Occasion
 from domain.policies.rule_event_data import RULE_EVENTS, RuleDecided, RuleEventData, RuleEventName, RuleRegistered
+from domain.stored_form import Correlated, complete, restored, stored_payload, write_stored
 from domain.times import Instant
 from domain.undecodable import Undecodable
 
@@ -55,12 +54,8 @@ class RuleEvent(Frozen):
         return data.document.version if isinstance(data, RuleRegistered) else cast("int", data.__dict__["version"])
 
 
-class SentCommand(Protocol):
+class SentCommand(Correlated, Protocol):
     """What the record of a refusal needs of the command."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
 
     @property
     def actor(self) -> str:
@@ -69,18 +64,6 @@ class SentCommand(Protocol):
     @property
     def now(self) -> datetime:
         """Its time."""
-
-    @property
-    def correlationid(self) -> str:
-        """Its correlation."""
-
-    @property
-    def causationid(self) -> str:
-        """The event that the policy was asked about."""
-
-    @property
-    def causationdepth(self) -> int:
-        """Its depth."""
 
     @property
     def traceparent(self) -> str | None:
@@ -99,25 +82,7 @@ def rule_filter(policy_id: str) -> str:
 
 def write_rule_event(event: RuleEvent) -> bytes:
     """The bytes of an event, made once by the writer."""
-    return encode_stored(
-        {
-            "specversion": SPEC_VERSION,
-            "id": event.id,
-            "type": event.type,
-            "dataversion": 1,
-            "source": SOURCE,
-            "subject": event.policy_id,
-            "time": event.time,
-            "datacontenttype": CONTENT_TYPE,
-            "sequence": event.sequence,
-            "correlationid": event.correlationid,
-            "causationid": event.causationid,
-            "causationdepth": event.causationdepth,
-            "actor": event.actor,
-            "traceparent": event.traceparent,
-            "data": event.data,
-        }
-    )
+    return write_stored(event, source=SOURCE, subject=event.policy_id, dataversion=1, data=event.data)
 
 
 def read_rule_event(raw: bytes, *, subject: str | None = None) -> RuleEvent:
@@ -130,10 +95,8 @@ def read_rule_event(raw: bytes, *, subject: str | None = None) -> RuleEvent:
         raise Undecodable("unknown_type", "type")
     if document["dataversion"] != 1:
         raise Undecodable("unknown_version", "dataversion")
-    payload = document.get("data")
-    if not isinstance(payload, dict):
-        raise Undecodable("undecodable", "data: object")
-    event = _restored({**document, "name": name}, payload, model)
+    document |= {"name": name, "data": restored(model, stored_payload(document))}
+    event = complete(RuleEvent, document)
     if subject is not None and subject != rule_event_subject(event.name, event.policy_id):
         raise Undecodable("subject_mismatch", "not the subject of this event")
     return event
@@ -199,18 +162,3 @@ def refused(command: SentCommand, code: str) -> RuleEvent:
 def inputs_digest(policy: CheckedPolicy, occasion: Occasion) -> str:
     """SHA-256 of what the condition reads, in hex: equal inputs of a repeated evaluation have equal digests."""
     return sha256(encode_stored({name: occasion[name] for name in sorted(policy.condition.reads)})).hexdigest()
-
-
-def _restored(document: dict[str, Any], payload: Mapping[str, Any], model: type[RuleEventData]) -> RuleEvent:
-    try:
-        document["data"] = model.restore(payload)
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
-    try:
-        event: RuleEvent = RuleEvent.__pydantic_validator__.validate_python(document, context=STORED, extra="ignore")
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
-    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
-    if fault:
-        raise Undecodable("undecodable", f"{fault}: correlation")
-    return event

@@ -1,16 +1,14 @@
 """Saga events: the complete record, its bytes, and its subjects. Built and read here only."""
 
-from typing import Any, Final
+from typing import Final
 
-import orjson
-from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, SerializeAsAny
 
-from domain.canonical import encode_stored
-from domain.envelope import CONTENT_TYPE, SPEC_VERSION, Depth, Ordinal, correlation_fault
-from domain.fields import broken_rule
+from domain.envelope import Depth, Ordinal
 from domain.ids import Uuid, is_person_id, is_uuid
-from domain.model import STORED, Frozen
+from domain.model import Frozen
 from domain.sagas.event_data import SAGA_EVENTS, SPEC_OF_SAGA_EVENT, SagaEventData, SagaEventSpec
+from domain.stored_form import complete, restored, stored_object, stored_payload, write_stored
 from domain.times import Instant
 from domain.undecodable import Undecodable
 
@@ -51,53 +49,30 @@ def write_saga_event(event: SagaEvent) -> bytes:
     data: dict[str, object] = dict(event.data)
     if event.context:
         data["context"] = event.context
-    return encode_stored(
-        {
-            "specversion": SPEC_VERSION,
-            "id": event.id,
-            "type": event.type,
-            "dataversion": event.dataversion,
-            "source": SAGA_SOURCE,
-            "subject": event.saga_id,
-            "saga": event.saga,
-            "partitionkey": event.person_id,
-            "time": event.time,
-            "datacontenttype": CONTENT_TYPE,
-            "sequence": event.sequence,
-            "correlationid": event.correlationid,
-            "causationid": event.causationid,
-            "causationdepth": event.causationdepth,
-            "actor": event.actor,
-            "traceparent": event.traceparent,
-            "data": data,
-        }
+    return write_stored(
+        event,
+        source=SAGA_SOURCE,
+        subject=event.saga_id,
+        dataversion=event.dataversion,
+        data=data,
+        saga=event.saga,
+        partitionkey=event.person_id,
     )
 
 
 def read_saga_event(raw: bytes, *, subject: str | None = None) -> SagaEvent:
     """The saga event in stored bytes, and under the subject it was stored with. Raises Undecodable."""
-    document = _document(raw)
+    document = stored_object(raw)
     event_type, version = document.get("type"), document.setdefault("dataversion", 1)
     spec = SAGA_EVENTS.get(event_type) if isinstance(event_type, str) else None
     if spec is None:
         raise Undecodable("unknown_type", "type: unknown")
     if version != spec.version or isinstance(version, bool):
         raise Undecodable("unknown_version", "dataversion: unknown")
-    payload = document.get("data")
-    if not isinstance(payload, dict):
-        raise Undecodable("undecodable", "data: object")
+    payload = stored_payload(document)
     document["context"] = payload.pop("context", {})
-    try:
-        document["data"] = spec.model.restore(payload)
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error, "data"))) from None
-    try:
-        event: SagaEvent = SagaEvent.__pydantic_validator__.validate_python(document, context=STORED, extra="ignore")
-    except ValidationError as error:
-        raise Undecodable("undecodable", ": ".join(broken_rule(error))) from None
-    fault = correlation_fault(event.id, event.correlationid, event.causationid, event.causationdepth)
-    if fault:
-        raise Undecodable("undecodable", f"{fault}: correlation")
+    document["data"] = restored(spec.model, payload)
+    event = complete(SagaEvent, document)
     if subject is not None:
         _check_subject(event, subject)
     return event
@@ -129,16 +104,6 @@ def saga_of_subject(subject: str) -> tuple[str, str]:
     if not is_person_id(person_id) or not is_uuid(saga_id):
         raise ValueError("not the subject of a saga event")
     return person_id, saga_id
-
-
-def _document(raw: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Undecodable("undecodable", "not JSON") from None
-    if not isinstance(document, dict):
-        raise Undecodable("undecodable", "not an object")
-    return document
 
 
 def _check_subject(event: SagaEvent, subject: str) -> None:

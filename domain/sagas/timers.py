@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
-import orjson
-
 from domain.canonical import encode
 from domain.ids import derive, is_person_id, is_uuid
 from domain.sagas.inputs import TimerInput
+from domain.stored_form import stored_object
 from domain.undecodable import Undecodable
 
 
@@ -29,12 +28,7 @@ def write_timer(body: TimerBody) -> bytes:
 
 def read_timer(raw: bytes) -> TimerBody:
     """Inverse of `write_timer`; members it does not know are passed over. Raises Undecodable."""
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Undecodable("undecodable", "not JSON") from None
-    if not isinstance(document, dict):
-        raise Undecodable("undecodable", "not an object")
+    document = stored_object(raw)
     if not is_uuid(document.get("saga_id")):
         raise Undecodable("undecodable", "saga_id: uuid")
     if not is_person_id(document.get("person_id")):

@@ -1,6 +1,6 @@
 """The summary of a person: one flat row for lists, cards and filters (domain.md 16.2).
 
-A merged person leaves a stub that leads to the target, an erased one a stub without personal data.
+A merged person leaves a row that leads to the target, an erased one a row without personal data.
 """
 
 from datetime import datetime

@@ -126,7 +126,7 @@ class Persons:
 
     async def append_raw(self, person_id: str, data: bytes, subject: str = "person.events.identity.updated") -> int:
         """Append bytes that nobody has checked, under a valid subject; returns their stream sequence."""
-        reply = await self.nc.request(f"{subject}.{person_id}", data, timeout=5)
+        reply = await self.nc.request(f"{subject}.{person_id}", data, timeout=30)
         sequence: int = orjson.loads(reply.data)["seq"]
         return sequence
 
@@ -227,7 +227,7 @@ class Worker:
         lane.start(LanePosition(0, False))
         try:
             lane.deliver(numbered)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while lane.committable != self._offset:  # noqa: ASYNC110  # a lane tells nobody that it has committed
                     await asyncio.sleep(0.005)
         finally:
@@ -250,10 +250,15 @@ class Worker:
         finally:
             await lane.stop(1.0)
 
-    def redriver(self, repeat: Repeat | None = None) -> Redriver:
+    def redriver(self, repeat: Repeat | None = None, *, others_up_to: int = 0) -> Redriver:
         """Redrives of these tables; nothing that was appended is forgotten."""
         return Redriver(
-            self.quarantine, self.log, self._letters, repeat or self.repeat, on_discarded=self.discarded_in.append
+            self.quarantine,
+            self.log,
+            self._letters,
+            repeat or self.repeat,
+            on_discarded=self.discarded_in.append,
+            others_up_to=lambda: others_up_to,
         )
 
     def parked(self) -> dict[tuple[str, str], Parked]:
@@ -310,7 +315,7 @@ class Worker:
         lane.start(LanePosition(0, False))
         try:
             lane.deliver([self._command(command) for command in commands])
-            await asyncio.wait_for(ended.wait(), 10)
+            await asyncio.wait_for(ended.wait(), 60)
         finally:
             await lane.stop(1.0)
 
@@ -328,7 +333,7 @@ class Worker:
         """As `decide`, with commands that may have come before."""
         self.outcomes_seen.clear()
         await self.run([decider or self.decider()], records)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.outcomes_seen) < len(records):  # noqa: ASYNC110  # answers come by a callback
                 await asyncio.sleep(0.005)
         return list(self.outcomes_seen)

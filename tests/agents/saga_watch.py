@@ -14,7 +14,7 @@ from config import streams
 from domain.ids import saga_id_of
 from domain.sagas.saga_events import saga_filter
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Events = list[dict[str, Any]]
 

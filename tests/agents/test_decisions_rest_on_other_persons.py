@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from agents import decide_person
+from agents import decide_person, state_limits
+from agents.merge_intents import MergeIntents, intent_subject
 from agents.reading import Arrival, EventLog
+from agents.state_limits import MAX_TAKEN_OVER
+from bridge import read
+from config import streams
 from domain.events import Event
 from domain.partitions import partition_of
 from ops.client import CommandMessage
@@ -82,6 +86,28 @@ async def test_of_two_persons_that_are_merged_into_each_other_in_one_cycle_one_s
     ]
 
 
+async def test_a_target_that_another_lane_may_merge_away_is_not_decided_on_until_that_is_known(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), elsewhere()
+    await worker.decide(persons.create(ada, "Ada"))
+    await persons.append(grace, "Grace")
+    other_lane = MergeIntents(persons.nc)
+    await other_lane.announce(grace, "a command of another lane")
+
+    asked = merge(ada, grace)
+    [contested] = await worker.decide(asked)
+    await other_lane.withdraw(grace)
+    [accepted] = await worker.decide(asked)
+
+    assert (contested["status"], contested["code"]) == ("failed", "conflict")
+    assert accepted["status"] == "accepted"
+    # What this lane has announced is taken back each time.
+    held = await read.last_message(persons.nc, streams.POSITIONS, intent_subject(ada))
+    assert held is not None
+    assert held.data == b""
+
+
 async def test_another_person_is_looked_up_again_when_the_append_has_lost_its_race(
     persons: Persons, worker: Worker
 ) -> None:
@@ -121,6 +147,44 @@ async def test_an_unreadable_event_of_the_other_person_fails_this_command_alone(
 
     assert {(one["status"], one.get("code")) for one in outcomes} == {("failed", "unavailable"), ("accepted", None)}
     assert await persons.sequences(ada) == [1, 2]
+
+
+async def test_a_target_with_an_unreadable_event_absorbs_nobody_until_it_is_mended(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    await persons.append(ada, "Ada")
+    await persons.append(grace, "Grace")
+    # Those of an import start no saga; this test sends what it would send.
+    await worker.decide(merge(ada, grace, actor="import:tests"))
+    poison = await persons.append_raw(grace, b"{broken")
+    asked = absorb(grace, ada, 2)
+
+    [unknown] = await worker.decide(asked)
+    await worker.fold(await persons.stored(ada, grace))
+    [parked] = await worker.decide(asked)
+    await worker.redriver().discard(P, "fold_persons", grace, poison, by="user:olga", why="a test wrote it")
+    [absorbed] = await worker.decide(asked)
+
+    # The saga that sent it tries again, and is parked for an operator: tests/domain/sagas/test_merge_saga.py.
+    assert [(one["status"], one["code"]) for one in (unknown, parked)] == [("failed", "unavailable")] * 2
+    assert (absorbed["status"], absorbed["events"][0]["type"]) == ("accepted", "person.absorbed")
+
+
+async def test_a_person_whose_event_was_discarded_is_not_merged_since_nobody_else_could_read_it(
+    persons: Persons, worker: Worker
+) -> None:
+    ada, grace = persons.new(), elsewhere()
+    await persons.append(ada, "Ada")
+    await persons.append(grace, "Grace")
+    poison = await persons.append_raw(ada, b"{broken")
+    await worker.fold(await persons.stored(ada))
+    await worker.redriver().discard(P, "fold_persons", ada, poison, by="user:olga", why="a test wrote it")
+
+    outcomes = await worker.decide(merge(ada, grace), persons.rename(ada, "Ada B"))
+
+    codes = {(one["status"], one.get("code"), "discarded or edited" in one.get("reason", "")) for one in outcomes}
+    assert codes == {("failed", "unavailable", True), ("accepted", None, False)}
 
 
 async def test_hundreds_of_events_of_one_decision_are_one_batch(persons: Persons, worker: Worker) -> None:
@@ -167,11 +231,17 @@ async def test_a_person_with_hundreds_of_components_is_absorbed_as_a_whole(perso
     assert [event.sequence for event in events] == list(range(1, 886))
     assert len({event.id for event in events}) == 885
 
+    # Nobody could take over so much at once, so the person is not ended by a merge.
+    await persons.append(other := elsewhere(), "Grace")
+    [refused] = await worker.decide(merge(target, other), decider=decider)
+    assert (refused["code"], refused["facts"]) == ("component_limit", {"limit": MAX_TAKEN_OVER})
+
 
 async def test_commands_whose_events_do_not_fit_one_batch_follow_in_the_next(
     persons: Persons, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decide_person, "MAX_BATCH", 3)
+    monkeypatch.setattr(state_limits, "MAX_BATCH", 3)
     ada, grace = persons.new(), persons.new()
     names = ["Ada", *(f"Ada {letter}" for letter in "BCDEFGH")]
     commands = [

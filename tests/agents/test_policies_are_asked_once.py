@@ -20,7 +20,7 @@ from agents.park_poison import ParkPoison
 from agents.quarantine import Quarantine
 from agents.rule_log import append_rule_events, read_rule_log
 from agents.shipped_policies import register_shipped
-from bridge import read
+from bridge import headers, read
 from bridge.dead_letters import DeadLetters
 from config.streams import COMMANDS, DECISIONS
 from domain.events import Event, read_event
@@ -412,6 +412,27 @@ async def test_a_person_that_is_parked_while_tables_are_filled_anew_causes_nothi
     await engine.worker.redriver(engine.repeat).redrive(P, FoldPersons.name, ada)
 
     assert (len(before), await sent(persons.nc, name)) == (1, before)
+
+
+async def test_what_was_parked_while_another_generation_acted_causes_nothing_that_it_has_caused(
+    engine: Engine, persons: Persons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = persons.new()
+    await persons.append(ada, "Ada", "Poison", "Ada C")
+    name = await put(persons.nc, name_policy(ada), "activate")
+    monkeypatch.setattr(agents.folding, "apply", defective)
+    await engine.take(await persons.stored(ada))
+    # The switch: what comes behind it is of this generation.
+    others_up_to = headers.source((await persons.stored(ada))[-1].headers)[1]
+    await persons.append(ada, "Ada D")
+    await engine.take((await persons.stored(ada))[3:])
+    monkeypatch.undo()
+
+    done = await engine.worker.redriver(engine.repeat, others_up_to=others_up_to).redrive(P, FoldPersons.name, ada)
+
+    assert (done.events, done.parked) == (3, None)
+    own = orjson.loads((await persons.stored(ada))[3].value)["id"]
+    assert [command["causationid"] for command in await sent(persons.nc, name)] == [own]
 
 
 def defective(person: Person, event: Event) -> Person:

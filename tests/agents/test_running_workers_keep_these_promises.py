@@ -123,7 +123,7 @@ async def test_a_command_that_cannot_be_routed_is_answered_dead_lettered_and_pas
     await client.nc.request("person.commands.update", f"no json {mark}".encode(), headers=headers)
     outcome = await client.send(persons.create(ada, "Ada"))
 
-    refused = [json.loads((await answers.next_msg(timeout=5)).data) for _ in range(2)]
+    refused = [json.loads((await answers.next_msg(timeout=30)).data) for _ in range(2)]
     assert [(one["status"], one["code"], one["facts"]["field"]) for one in refused] == [
         ("refused", "invalid_command", "subject"),
         ("refused", "invalid_command", "$"),

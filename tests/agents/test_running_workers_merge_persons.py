@@ -1,4 +1,5 @@
-"""Two running workers merge two persons of different partitions, and the target takes over what the source had."""
+"""Two running workers merge two persons of different partitions, and the target takes over what the source had. Of two that are merged into
+each other at the same moment, one stays."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ from typing import Any
 
 from domain.ids import NS, derive
 from ops.client import CommandMessage, PersonClient, QueryFailed
+
+MUTUAL = 10
+"""Pairs of persons that are merged into each other at the same moment."""
 
 
 async def send(
@@ -86,3 +90,23 @@ async def test_persons_of_different_partitions_are_merged_and_absorbed(client: P
     # What was absorbed is analysed like the person's own: nothing is found twice.
     once_more = await send(client, "skills.analyze", {"component_id": copy(forge)}, target)
     assert [event["type"] for event in once_more["events"]] == ["person.skills_analyzed"]
+
+
+async def test_persons_that_are_merged_into_each_other_at_the_same_moment_are_merged_once(client: PersonClient) -> None:
+    async def both_ways() -> tuple[str, str, Any, Any]:
+        ada, partition = await create(client, "Ada")
+        grace, _ = await create(client, "Grace", not_in=partition)
+        reason = {"merge_reason": "DuplicateIdentity"}
+        outcomes = await asyncio.gather(
+            send(client, "merge", {**reason, "target_person_id": grace}, ada),
+            send(client, "merge", {**reason, "target_person_id": ada}, grace),
+        )
+        return ada, grace, *outcomes
+
+    for ada, grace, of_ada, of_grace in await asyncio.gather(*(both_ways() for _ in range(MUTUAL))):
+        merged, source, target = (of_ada, ada, grace) if of_ada["status"] == "accepted" else (of_grace, grace, ada)
+        other = of_grace if merged is of_ada else of_ada
+        assert merged["status"] == "accepted", (of_ada, of_grace)
+        assert other["code"] in ("merge_target_unfit", "conflict"), other
+        absorbed = await absorbed_by_the_saga(client, source)
+        assert (absorbed["status"], absorbed["person_id"]) == ("accepted", target)

@@ -233,7 +233,7 @@ async def test_what_is_no_saga_event_or_no_timer_is_a_dead_letter_and_the_lanes_
         (f"person.timers.due.nobody.{saga_id}", "timers"),
     ]
     for subject, _ in broken:
-        assert "error" not in orjson.loads((await nc.request(subject, saga_id.encode(), timeout=5)).data)
+        assert "error" not in orjson.loads((await nc.request(subject, saga_id.encode(), timeout=30)).data)
 
     async def buried() -> set[str]:
         letters = read.messages(nc, streams.DEAD_LETTERS, "person.dlq.>")

@@ -47,7 +47,7 @@ class Neighbours:
 
     async def store(self, subject: str, data: bytes) -> None:
         """Publish bytes."""
-        reply = orjson.loads((await self.nc.request(subject, data, timeout=5)).data)
+        reply = orjson.loads((await self.nc.request(subject, data, timeout=30)).data)
         assert "error" not in reply, reply
 
     async def person(self, **data: Any) -> str:

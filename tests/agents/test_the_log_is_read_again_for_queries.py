@@ -139,7 +139,7 @@ async def test_streamed_events_hold_what_nobody_can_read_also_at_the_end_of_a_ch
         await persons.append_raw(person_id, b"{broken %d" % number)
     ask: Any = Owner(tables)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         rows = [row async for row in event_rows(ask, GetEvents(person_id=person_id))]
 
     assert [row["sequence"] for row in rows] == [1, 2, 2, 2, 2]

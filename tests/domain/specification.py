@@ -77,7 +77,7 @@ def resolved(asked: Command, others: Iterable[Person] = ()) -> Command:
 
     facts: Resolved
     if isinstance(asked.data, MergePersons):
-        facts = MergeTarget.of(find(asked.data.target_person_id))
+        facts = MergeTarget.model_construct(person=find(asked.data.target_person_id))
     elif isinstance(asked.data, AbsorbPerson):
         end = source = find(asked.data.source_person_id)
         while end.merged_into is not None and end.person_id != asked.person_id:

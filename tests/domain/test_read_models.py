@@ -296,12 +296,12 @@ def test_each_model_treats_an_end_as_the_domain_says(end: str) -> None:
     person = person_after(*EVERYTHING, ENDS[end])  # 15.4
     rows = {name: render(person) for name, render in RENDERED.items()}
     assert {name for name, row in rows.items() if row is not None} == KEPT[end]
-    stub = {"person_id": ADA, "status": person.status.value}
+    left = {"person_id": ADA, "status": person.status.value}
     if end == "MergedInto":
-        assert rows["summary"] == {**stub, "redirect_to": GRACE}
-        assert rows["network"] == {**stub, "display_name": None, "redirect_to": GRACE, "edges": []}
+        assert rows["summary"] == {**left, "redirect_to": GRACE}
+        assert rows["network"] == {**left, "display_name": None, "redirect_to": GRACE, "edges": []}
     elif end == "Erased":
-        assert rows["summary"] == {**stub, "erased": True}
+        assert rows["summary"] == {**left, "erased": True}
     else:
         assert all(row["status"] == end for row in rows.values() if row is not None)
 

@@ -15,8 +15,8 @@ from domain.person import Person
 from domain.upcasting.documents import upcast_document
 from domain.upcasting.form import Form
 from domain.upcasting.upcast import STEPS, WAYS, current_types, upcast
+from tests.domain.old_events import ROWS, stored
 from tests.domain.specification import ADA, GRACE, created, person_after, uuid
-from tests.domain.test_old_events_read_as_current_ones import ROWS, stored
 
 MARKS = st.sampled_from([{"$redacted": group} for group in ("identity", "contact", "profile")])
 TEXTS = st.sampled_from(
