@@ -5,11 +5,13 @@ else."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from nats.aio.client import Client
 
+from agents.held_position import held_up_to
 from bridge import headers, read
 from bridge.dead_letters import DeadLetter, DeadLetters
 from config.streams import EVENTS
@@ -20,6 +22,9 @@ from domain.undecodable import Undecodable
 from lanes.agent import Batch
 from lanes.record import Record
 from tables.quarantine import Discarded
+
+RECORDS_AT_ONCE = 500
+"""A few milliseconds of decoding; others run behind them."""
 
 
 class Arrival(NamedTuple):
@@ -73,16 +78,33 @@ class UnplacedRecord(NamedTuple):
 
 
 class DecodedBatch(NamedTuple):
-    """The records of a cycle by person, those of nobody, and the last stream sequence among them."""
+    """The records of a cycle by person, those of nobody, and the stream sequence up to which the partition holds everything behind it."""
 
     by_person: Mapping[str, list[Arrival]]
     unplaced: list[UnplacedRecord]
     last_stream_sequence: int
 
 
+async def decode(batch: Batch) -> DecodedBatch:
+    """The records of this cycle, decoded once for all its agents; the first of them does it, and lets others run meanwhile."""
+    decoding = Decoding(batch)
+    for number, record in enumerate(batch.records, 1):
+        decoding.take(record)
+        if not number % RECORDS_AT_ONCE:
+            await asyncio.sleep(0)
+    return batch.once(_DECODED, decoding.result)
+
+
 def decoded(batch: Batch) -> DecodedBatch:
-    """The records of this cycle, decoded once for all its agents."""
-    return batch.once("decoded events", lambda: _decode(batch))
+    """What `decode` has found for this cycle; decoded now, if no agent has asked for it."""
+
+    def whole() -> DecodedBatch:
+        decoding = Decoding(batch)
+        for record in batch.records:
+            decoding.take(record)
+        return decoding.result()
+
+    return batch.once(_DECODED, whole)
 
 
 def edited_copies(batch: Batch) -> dict[int, str]:
@@ -90,18 +112,24 @@ def edited_copies(batch: Batch) -> dict[int, str]:
     return batch.once("edited copies", dict)
 
 
-def _decode(batch: Batch) -> DecodedBatch:
-    by_person: dict[str, list[Arrival]] = {}
-    unplaced: list[UnplacedRecord] = []
-    last = 0
-    copies = edited_copies(batch)
-    for record in batch.records:
+class Decoding:
+    """Decodes the records of a cycle one after the other."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._by_person: dict[str, list[Arrival]] = {}
+        self._unplaced: list[UnplacedRecord] = []
+        self._last = held_up_to(batch)
+        self._copies = edited_copies(batch)
+
+    def take(self, record: Record) -> None:
+        """Decode the next record."""
         try:
             subject, stream_sequence = headers.source(record.headers)
         except headers.NotCarriedError as error:
-            unplaced.append(UnplacedRecord(record, Undecodable("undecodable", str(error))))
-            continue
-        last = max(last, stream_sequence)
+            self._unplaced.append(UnplacedRecord(record, Undecodable("undecodable", str(error))))
+            return
+        if stream_sequence > self._last:
+            self._last = stream_sequence
         try:
             arrival = Arrival(stream_sequence, record, event := read_event(record.value, subject=subject))
             person_id = event.person_id
@@ -109,16 +137,22 @@ def _decode(batch: Batch) -> DecodedBatch:
             arrival = Arrival(stream_sequence, record, None, error)
             person_id = subject.rpartition(".")[2]
             if not is_person_id(person_id):
-                unplaced.append(UnplacedRecord(record, error))
-                continue
-        if copies and stream_sequence in copies:
-            arrival = replaced(arrival, copies[stream_sequence])
-        arrivals = by_person.get(person_id)
+                self._unplaced.append(UnplacedRecord(record, error))
+                return
+        if self._copies and stream_sequence in self._copies:
+            arrival = replaced(arrival, self._copies[stream_sequence])
+        arrivals = self._by_person.get(person_id)
         if arrivals is None:
-            by_person[person_id] = [arrival]
+            self._by_person[person_id] = [arrival]
         else:
             arrivals.append(arrival)
-    return DecodedBatch(by_person, unplaced, last)
+
+    def result(self) -> DecodedBatch:
+        """What was decoded so far."""
+        return DecodedBatch(self._by_person, self._unplaced, self._last)
+
+
+_DECODED = "decoded events"
 
 
 class EventLog:

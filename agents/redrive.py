@@ -61,12 +61,15 @@ class Redriver:
         repeat: Repeat,
         *,
         on_discarded: Callable[[int], None],
+        others_up_to: Callable[[], int] = int,
     ) -> None:
+        """`others_up_to` is the stream sequence up to which another generation has caused all effects, or never will."""
         self._table = table
         self._log = log
         self._letters = letters
         self._repeat = repeat
         self._on_discarded = on_discarded
+        self._others_up_to = others_up_to
         self._one_at_a_time = asyncio.Lock()
 
     async def redrive(self, partition: int, agent: str, person_id: str) -> Redriven:
@@ -145,9 +148,9 @@ class Redriver:
     ) -> int:
         """Two cycles: the events come again; then, if all of them were taken, they wait no longer. Returns how many were taken."""
         sequences = [one.stream_sequence for one in arrivals]
-        redrive = Redrive(
-            agent, person_id, parked.first, sequences, discarding=discarding, live_after=parked.live_after
-        )
+        # What was parked while this generation stood by has had its effects from the one that served.
+        live_after = max(parked.live_after or 0, self._others_up_to())
+        redrive = Redrive(agent, person_id, parked.first, sequences, discarding=discarding, live_after=live_after)
         records = [one.record for one in arrivals]
         batch = await self._cycle(partition, records, lambda batch: begin(batch, redrive))
         ward = wards_of(batch)[agent]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from nats.aio.client import Client
 
+from agents.held_position import held_up_to
 from bridge import headers, read
 from config.streams import SAGAS
 from domain.ids import is_uuid
@@ -64,7 +65,7 @@ class UnreadRecord(NamedTuple):
 
 
 class DecodedSagas(NamedTuple):
-    """The records of a cycle by saga, those that cannot be read, and the last stream sequence among all."""
+    """The records of a cycle by saga, those that cannot be read, and the stream sequence up to which the partition holds everything behind it."""
 
     by_saga: Mapping[str, list[SagaArrival]]
     unread: list[UnreadRecord]
@@ -79,7 +80,7 @@ def decoded(batch: Batch) -> DecodedSagas:
 def _decode(batch: Batch) -> DecodedSagas:
     by_saga: dict[str, list[SagaArrival]] = {}
     unread: list[UnreadRecord] = []
-    last = 0
+    last = held_up_to(batch)
     for record in batch.records:
         try:
             subject, stream_sequence = headers.source(record.headers)

@@ -103,8 +103,13 @@ class Role:
         return _WhileActing(agent, self)
 
     async def begin(self, partitions: int) -> None:
-        """Read the register. Raises BridgeError when it does not know a generation of this name and so many partitions."""
+        """Read the register. Raises BridgeError when it knows no generation of this name and so many partitions, or one that was dropped."""
         await self._look()
+        if self.generation in self.register.dropped:
+            raise BridgeError(
+                f"generation {self.generation or 'first'} was dropped: its topics and consumers are gone, and its name stays taken; "
+                "start workers of a generation that `person generations status` names (PERSON_GENERATION)"
+            )
         declared = self.register.generations.get(self.generation)
         if self.generation and declared is None:
             raise BridgeError(
@@ -112,7 +117,7 @@ class Role:
             )
         if declared is not None and declared.partitions != partitions:
             raise BridgeError(
-                f"generation {self.generation or '(first)'} has {declared.partitions} partitions, PERSON_PARTITIONS says {partitions}"
+                f"generation {self.generation or 'first'} has {declared.partitions} partitions, PERSON_PARTITIONS says {partitions}"
             )
 
     async def start(self) -> None:

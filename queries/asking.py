@@ -71,9 +71,13 @@ class Asking:
         app_id: str,
         timeout_s: float | None,
         window: int | None = None,
+        traceparent: str | None = None,
+        principal: str | None = None,
     ) -> None:
         self.partitions = tables.partitions
         self.window = window
+        self.traceparent = traceparent
+        self.principal = principal
         self.live = live
         self._nc = nc
         self._tables = tables

@@ -52,6 +52,10 @@ class Ask(Protocol):
     partitions: int
     window: int | None
     """Messages that the reader of a stream lets wait for its acknowledgement; None when it gives none."""
+    traceparent: str | None
+    """The trace context of the asker, as the header of its request holds it."""
+    principal: str | None
+    """Who asks, as the subject of the question says and NATS and the port have let it; None for a question without a name."""
     live: Subscriptions
 
     @property

@@ -28,7 +28,7 @@ from lanes.failure import stack_of
 from queries.asking import REPLY_SLACK_S, Asking, KnownOwners, owner_subject
 from queries.authorisation.denials import Audited
 from queries.authorisation.port import Asked, closed_to_all
-from queries.authorisation.principal_subject import NAMED_QUERIES, QUERIES, REPLY_SUBJECT, principal_in
+from queries.authorisation.principal_subject import NAMED_QUERIES, QUERIES, REPLY_SUBJECT, named, principal_in
 from queries.endpoint import Endpoint, Found, Read
 from queries.endpoints import ENDPOINTS, READS
 from queries.frame import END_OF_STREAM, ITEMS_PER_MESSAGE, Query, QueryError, answer, items, parse, refusal
@@ -60,6 +60,8 @@ FAILED = QueryError("internal_error", "the query failed; the worker's log says w
 LATE = QueryError("timeout", "the answer took longer than timeout_ms")
 SLOW = QueryError("timeout", "the reader acknowledged nothing for too long")
 
+TRACEPARENT = "traceparent"
+"""The header in which an asker names its trace (W3C trace context)."""
 MESSAGE_BYTES = 256 << 10
 """A streamed message is closed when it holds this much."""
 MAX_REQUEST_BYTES = 2 << 20
@@ -72,8 +74,17 @@ STOP_BUDGET_S = 0.5
 class QueryService:
     """The query side of one worker."""
 
-    def __init__(self, nc: Client, tables: WorkerTables, *, app_id: str, authorise: Audited | None = None) -> None:
+    def __init__(
+        self,
+        nc: Client,
+        tables: WorkerTables,
+        *,
+        app_id: str,
+        authorise: Audited | None = None,
+        endpoints: Mapping[str, Endpoint] = ENDPOINTS,
+    ) -> None:
         self._nc = nc
+        self._endpoints = endpoints
         self._tables = tables
         self._app_id = app_id
         self._authorise = authorise or Audited(closed_to_all)
@@ -87,6 +98,8 @@ class QueryService:
         self._outflows = Outflows(nc)
         self._live = Subscriptions(nc, self._outflows, self._asking, app_id=app_id)
         self.measures = QueryMeasures()
+        self.on_session_over = self._live.on_session_over
+        """Each is told of a session of a live subscription that is over."""
 
     def subscriptions(self) -> int:
         """How many live subscriptions this worker serves."""
@@ -125,7 +138,7 @@ class QueryService:
         )
         for prefix in subjects:
             group = self._service.add_group(name=prefix)
-            for endpoint in ENDPOINTS.values():
+            for endpoint in self._endpoints.values():
                 await group.add_endpoint(name=endpoint.name, subject=endpoint.name, handler=self._handler(endpoint))
         self._is_offered = True
         if before is not None:
@@ -151,9 +164,9 @@ class QueryService:
             await asyncio.gather(*pending, return_exceptions=True)
         await self._outflows.stop()
 
-    async def follow_nobody(self, rest: bool) -> None:
-        """While it rests, end all live subscriptions and take over none: their readers go on with whom they ask next."""
-        await self._live.rest(rest)
+    async def follow_nobody(self, rest: bool, next_partitions: int = 0) -> None:
+        """While it rests, end all live subscriptions and take over none: their readers go on with owners of `next_partitions` partitions."""
+        await self._live.rest(rest, next_partitions)
 
     def asking(self, timeout_s: float) -> Asking:
         """A question of this worker itself, to be answered within a time."""
@@ -194,7 +207,13 @@ class QueryService:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def _asking(self, timeout_s: float | None, window: int | None = None) -> Asking:
+    def _asking(
+        self,
+        timeout_s: float | None,
+        window: int | None = None,
+        traceparent: str | None = None,
+        principal: str | None = None,
+    ) -> Asking:
         return Asking(
             self._nc,
             self._tables,
@@ -204,6 +223,8 @@ class QueryService:
             app_id=self._app_id,
             timeout_s=timeout_s,
             window=window,
+            traceparent=traceparent,
+            principal=principal,
         )
 
     async def _reply(self, endpoint: Endpoint, request: Request, asked: Asked) -> None:
@@ -216,15 +237,15 @@ class QueryService:
                 if len(request.data) > MAX_REQUEST_BYTES:
                     raise TOO_LONG
                 query = parse(endpoint.request, request.data)
-                window = _window(request)
+                window, traceparent = _window(request), (request.headers or {}).get(TRACEPARENT)
                 if query.stream:
                     if endpoint.rows is None:
                         raise NO_STREAM
-                    rows = endpoint.rows(self._asking(None), query)
+                    rows = endpoint.rows(self._asking(None, traceparent=traceparent), query)
                     self.measures.count(endpoint.name, await self._stream(rows, request._msg.reply, window))
                     return
                 with self.measures.timed(endpoint.name):
-                    reply = await self._answered(endpoint, query, window)
+                    reply = await self._answered(endpoint, query, window, traceparent, named(asked.who))
             except Exception as error:
                 told = _told(endpoint.name, error)
                 self.measures.count(endpoint.name, told.code)
@@ -236,10 +257,12 @@ class QueryService:
             self.measures.count(endpoint.name, ANSWERED if fits else TOO_LARGE.code)
             await request.respond(reply if fits else refusal(TOO_LARGE))
 
-    async def _answered(self, endpoint: Endpoint, query: Query, window: int | None) -> bytes:
+    async def _answered(
+        self, endpoint: Endpoint, query: Query, window: int | None, traceparent: str | None, principal: str | None
+    ) -> bytes:
         timeout_s = query.timeout_ms / 1000
         async with asyncio.timeout(timeout_s + 2 * REPLY_SLACK_S):
-            return (await endpoint.answer(self._asking(timeout_s, window), query)).encoded()
+            return (await endpoint.answer(self._asking(timeout_s, window, traceparent, principal), query)).encoded()
 
     async def _stream(self, rows: AsyncIterator[Any], subject: str, window: int | None) -> str:
         """Send all rows and the end; returns the code of what went wrong, or ANSWERED."""

@@ -22,7 +22,7 @@ async def declare(nc: Client, settings: Settings, name: str, partitions: int, *,
     """
     if not NAME.fullmatch(name) or name == "first":
         raise GenerationError(
-            f"name: {name!r} is none; it is a word of at most 20 lower-case letters and digits, and not `first`"
+            f"{name!r} is no name of a generation: it is a word of at most 20 lower-case letters and digits, a letter first, and not `first`"
         )
     held = await read_register(nc, settings.installation)
     known = held.register.generations

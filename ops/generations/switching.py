@@ -110,6 +110,7 @@ class _Switching:
         self._settings = settings
         self._backlog = backlog
         self._held = held
+        self._before = held.register
         self._by = by
         self._to = to
         self._say = say
@@ -147,11 +148,11 @@ class _Switching:
             events, sagas = await self._ends()
             await asyncio.sleep(LOOK_S)
         await self._require_nobody_parked()
-        await self._phase("stopped", events_up_to=events, sagas_up_to=sagas)
+        await self._phase("stopped")
         await self._until("the new generation holds every event", lambda: self._all_folded(self._new))
         await self._until("the new generation holds every outcome", self._all_followed)
         await self._hand_over()
-        await self._start(self._new)
+        await self._start(self._new, events_up_to=events, sagas_up_to=sagas)
         pause_s = round(time.monotonic() - paused, 3)
         done = Switch(
             came_from=self._old.generation,
@@ -207,23 +208,33 @@ class _Switching:
                 if not await self._behind(self._new):
                     break
                 await asyncio.sleep(LOOK_S)
-        await self._start(self._old)
+        # What is parked there may still have its effects, also if --leave-parked was given.
+        await self._start(self._old, events_up_to=self._before.events_up_to, sagas_up_to=self._before.sagas_up_to)
 
-    async def _start(self, settings: Settings) -> None:
+    async def _start(self, settings: Settings, *, events_up_to: int, sagas_up_to: int) -> None:
         """Let a generation act, and wait until the owners of all its partitions do: one that does not would pass what is carried to it."""
-        await self._change(phase="starting", following=settings.generation, term=self._held.register.term + 1)
+        await self._change(
+            phase="starting",
+            following=settings.generation,
+            term=self._held.register.term + 1,
+            events_up_to=events_up_to,
+            sagas_up_to=sagas_up_to,
+        )
         await self._until_through(settings, "starting")
 
     async def _require_nobody_parked(self) -> None:
         if self._leave_parked:
             return
-        reports = await ask_owners(self._nc, self._old.app_id, self._old.partitions)
-        parked = sum(one["parked"] for one in reports.values())
+        parked = await self._parked(self._old)
         if parked:
             raise GenerationError(
-                f"{parked} persons are parked in generation {shown(self._old.generation)}, and what waits for them has had no effects: "
-                "redrive or discard it first (`person dlq list`), or give --leave-parked: then it never has any"
+                f"{parked} letters of parked persons wait in generation {shown(self._old.generation)} and have had no effects: redrive or "
+                "discard them first (`person dlq list`), or give --leave-parked: then they never have any"
             )
+
+    async def _parked(self, settings: Settings) -> int:
+        reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+        return sum(one["parked"] for one in reports.values())
 
     async def _require_ready(self) -> None:
         for name, one in (("old", self._old), ("new", self._new)):
@@ -238,6 +249,12 @@ class _Switching:
                 f"generation {shown(self._to)} lacks {lacking} events; wait until it lacks at most {MOST_BEHIND}"
             )
         await self._require_nobody_parked()
+        parked = await self._parked(self._new)
+        if parked:
+            self._say(
+                f"{parked} letters of parked persons wait in generation {shown(self._to)}: what was edited or discarded elsewhere, or cannot "
+                "be folded by its code. Commands on them are refused until they are redriven there (`person dlq list`)"
+            )
 
     async def _phase(self, phase: Phase, **changes: Any) -> None:
         await self._change(phase=phase, following=self._to, **changes)

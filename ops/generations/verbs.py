@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -13,23 +12,21 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from agents.generations import read_register
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.errors import BridgeError
 from config.settings import Settings
-from domain.envelope import ACTOR_PATTERN
 from ops import output
 from ops.client import ClientError, QueryFailed
 from ops.generations.errors import GenerationError
 from ops.generations.naming import named, shown
+from ops.option_rules import require_actor
+from ops.options import as_json_option
 from ops.verify.partition import CHECKS
 from ops.verify.run import Wanted
 
 T = TypeVar("T")
 SettingsOf = Callable[[bool], Settings]
 
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 actor_option = click.option(
     "--actor", default="user:cli", show_default=True, help="Who does it, as kind:id; it is recorded."
 )
@@ -84,7 +81,7 @@ def generations_group(settings: SettingsOf) -> click.Group:
         """
         from ops.generations.declaring import declare, environment_of
 
-        _require_actor(actor, as_json)
+        require_actor("--actor", actor, as_json=as_json)
         own = settings(as_json)
         count = partitions or own.stored_partitions
         held = _run(own, lambda nc: declare(nc, own, name, count, by=actor), as_json)
@@ -223,7 +220,7 @@ def _switch(
 ) -> None:
     from ops.generations.switching import Switched, before, switch
 
-    _require_actor(actor, as_json)
+    require_actor("--actor", actor, as_json=as_json)
 
     def say(line: str) -> None:
         if not as_json:
@@ -239,16 +236,12 @@ def _switch(
 
 
 def _run(settings: Settings, work: Callable[[Client], Awaitable[T]], as_json: bool) -> T:
-    async def connected() -> T:
-        nc = Client()
-        await connect(nc, settings.nats, name="person generations")
-        try:
+    async def done() -> T:
+        async with connected(settings.nats, name="person generations") as nc:
             return await work(nc)
-        finally:
-            await nc.close()
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(done())
     except GenerationError as error:
         output.fail(output.EXIT_FAILURE, str(error), as_json=as_json)
     except QueryFailed as error:
@@ -257,11 +250,6 @@ def _run(settings: Settings, work: Callable[[Client], Awaitable[T]], as_json: bo
         output.fail(output.EXIT_KAFKA, f"Kafka did not answer ({type(error).__name__})", as_json=as_json)
     except (BridgeError, ClientError, NatsError, TimeoutError) as error:
         output.fail(output.EXIT_NATS, str(error) or f"NATS did not answer ({type(error).__name__})", as_json=as_json)
-
-
-def _require_actor(actor: str, as_json: bool) -> None:
-    if not re.fullmatch(ACTOR_PATTERN, actor):
-        output.fail(output.EXIT_USAGE, "--actor must have the form kind:id, like user:ada", as_json=as_json)
 
 
 def _tell(data: Any, text: str, as_json: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ import orjson
 
 from bridge import read
 from bridge.routes import IngressRoute
+from bridge.scan import count_messages
 from config import streams, topics
 from config.generations import tokens_of
 from config.settings import Settings
@@ -25,12 +27,14 @@ from ops.installation import routes_of
 from ops.verify.carried import Carriage, acknowledged
 from ops.verify.changelogs import compare_changelog, phantom
 from ops.verify.findings import Finding, Tally
-from ops.verify.owners import Owners
+from ops.verify.owners import Owners, TooLargeError
 from ops.verify.pace import Pace
-from ops.verify.persons import STATISTICS, History, compare_persons, groups
-from ops.verify.reading import Stored, count_messages, stored_messages
+from ops.verify.persons import FOLD, STATISTICS, History, compare_persons, groups
+from ops.verify.reading import Stored, stored_messages
 from ops.verify.sagas import SagaHistory, compare_sagas
+from queries.inspection_requests import MOST_ROWS
 from tables import quarantine
+from tables.quarantine import QuarantineRow
 
 EVENTS_AT_ONCE = 40_000
 """Events that are held at a time. A partition with more is gone through several times, for some of its persons each."""
@@ -58,6 +62,40 @@ class Known:
         return UUID(person_id).bytes in self.persons
 
 
+@dataclass(frozen=True)
+class Counted:
+    """The counts of all days, up to which stream sequence they go, and what is in quarantine of the agents that count, by key."""
+
+    days: Mapping[str, Any] = field(default_factory=dict)
+    up_to: int = 0
+    quarantined: Mapping[str, QuarantineRow] = field(default_factory=dict)
+    whole: bool = True
+    """Whether the owner could show all of it."""
+
+    def of(self, person_id: str) -> int:
+        """Up to which stream sequence the events of a person are counted."""
+        firsts = [row.parked.first - 1 for row in self._rows(person_id) if row.parked is not None]
+        return min([self.up_to, *firsts])
+
+    @property
+    def waiting(self) -> int:
+        """How many persons have events that wait."""
+        return len({key.partition(":")[2] for key, row in self.quarantined.items() if row.parked is not None})
+
+    def unsure_days(self, history: History) -> Iterator[str]:
+        """The days of a person with discarded or edited events, of which it is not told which event they count."""
+        marks = [mark for row in self._rows(history.person_id) for mark in row.discarded]
+        if marks:
+            copies = [mark.instead.encode() for mark in marks if mark.instead is not None]
+            for data in [*(one.data for one in history.stored), *copies]:
+                with contextlib.suppress(ValueError, LookupError, TypeError):
+                    yield orjson.loads(data)["time"][:10]
+
+    def _rows(self, person_id: str) -> Iterator[QuarantineRow]:
+        if self.quarantined:
+            yield from filter(None, (self.quarantined.get(f"{agent}:{person_id}") for agent in (FOLD, STATISTICS)))
+
+
 class PartitionCheck:
     """The checks of one partition."""
 
@@ -74,14 +112,17 @@ class PartitionCheck:
         self._sagas_filters = [sagas_of_partition_filter(token) for token in tokens]
         self._known = Known()
         self._days: defaultdict[str, DayStatistics] = defaultdict(DayStatistics)
+        self._counted = Counted()
+        self._unsure_days: set[str] = set()
+        """Days of persons whose events operators took out of the way: nobody knows their counts."""
 
     async def run(self) -> Tally:
         """Check what is to be checked; raises ClientError, QueryFailed and errors of the servers when that cannot be done."""
-        held_days, counted_up_to = await self._statistics_rows()
+        self._counted = await self._statistics_rows()
         last = await self._last(streams.EVENTS, self._events_filters)
-        await self._persons(last, counted_up_to)
+        await self._persons(last)
         if "statistics" in self._checks:
-            await self._statistics(held_days)
+            self._statistics()
         if self._checks & {"sagas", "ingress"}:
             await self._sagas()
         if "outcomes" in self._checks:
@@ -94,7 +135,7 @@ class PartitionCheck:
             await self._ingress(streams.EVENTS, self._topics.events, self._known.carried)
         return self.tally
 
-    async def _persons(self, last: int, counted_up_to: int) -> None:
+    async def _persons(self, last: int) -> None:
         waiting = await count_messages(self._owners.nc, streams.EVENTS, self._events_filters)
         slices = waiting // EVENTS_AT_ONCE + 1
         for number in range(slices):
@@ -112,7 +153,7 @@ class PartitionCheck:
                         if person_id not in histories:
                             histories[person_id] = History(person_id, self._partition)
                         histories[person_id].stored.append(one)
-            await self._compare(list(histories.values()), counted_up_to)
+            await self._compare(list(histories.values()))
 
     async def _last(self, stream: str, filters: Sequence[str]) -> int:
         found = [await read.last_message(self._owners.nc, stream, one) for one in filters]
@@ -126,31 +167,45 @@ class PartitionCheck:
         own = self._partition
         return [one for one in stored if partition_of(one.subject.split(".")[person_token], partitions) == own]
 
-    async def _compare(self, histories: Sequence[History], counted_up_to: int) -> None:
+    async def _compare(self, histories: Sequence[History]) -> None:
         self.tally.persons += len(histories)
         for group in groups(histories):
             for history in group:
                 self.tally.events += len(history.stored)
-                for day, counts in history.tell(counted_up_to).days.items():
+                for day, counts in history.tell(self._counted.of(history.person_id)).days.items():
                     self._days[day].merge(counts)
+                self._unsure_days.update(self._counted.unsure_days(history))
             await self._pace.take(len(group))
             if self._checks & {"tables", "index"}:
                 await compare_persons(self._owners, group, self.tally, index="index" in self._checks)
             for history in group:
                 history.forget()
 
-    async def _statistics_rows(self) -> tuple[Mapping[str, Any], int]:
-        """The counts of all days as they are now, and up to which event they go."""
-        moment = await self._owners.rows(self._partition, prefixes={"statistics": [""]})
-        rows = {key: orjson.loads(value or b"null") for key, value in moment.rows.get("statistics", {}).items()}
+    async def _statistics_rows(self) -> Counted:
+        """What the owner counts now, at one moment with what it does not."""
+        prefixes = {"statistics": [""], "quarantine": [f"{FOLD}:", f"{STATISTICS}:"]}
+        try:
+            moment = await self._owners.rows(self._partition, prefixes=prefixes)
+        except TooLargeError:
+            return Counted(whole=False)
+        if sum(len(rows) for rows in moment.rows.values()) >= MOST_ROWS:
+            return Counted(whole=False)
+        days = {key: orjson.loads(value or b"null") for key, value in moment.rows.get("statistics", {}).items()}
+        rows = {key: quarantine.decode(value) for key, value in moment.rows.get("quarantine", {}).items() if value}
         # The table's own place stays behind an event that was parked and is counted since its redrive; the place of the partition covers that.
-        return rows, max(moment.own["statistics"], moment.position)
+        return Counted(days, max(moment.own["statistics"], moment.position), rows)
 
-    async def _statistics(self, held: Mapping[str, Any]) -> None:
-        if await self._is_anybody_quarantined():
-            self.tally.left_out["partitions whose statistics lack events in quarantine"] += 1
+    def _statistics(self) -> None:
+        if not self._counted.whole:
+            self.tally.left_out["partitions with more in quarantine than one look shows, for their statistics"] += 1
             return
-        for day in sorted({*held, *self._days}):
+        held = self._counted.days
+        if self._counted.waiting:
+            self.tally.left_out["persons whose waiting events no day counts yet"] += self._counted.waiting
+        unsure = self._unsure_days & {*held, *self._days}
+        if unsure:
+            self.tally.left_out["days of statistics with discarded or edited events"] += len(unsure)
+        for day in sorted({*held, *self._days} - unsure):
             expected: Mapping[str, Any] = self._days[day].row()
             found = held.get(day) or {}
             add: dict[str, dict[str, int]] = {}
@@ -174,12 +229,6 @@ class PartitionCheck:
                     heal,
                 )
                 self.tally.add([finding])
-
-    async def _is_anybody_quarantined(self) -> bool:
-        moment = await self._owners.rows(
-            self._partition, prefixes={"quarantine": ["fold_persons:", f"{STATISTICS}:"]}, limit=1
-        )
-        return bool(moment.rows.get("quarantine"))
 
     async def _sagas(self) -> None:
         nc, subjects = self._owners.nc, self._sagas_filters

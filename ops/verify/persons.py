@@ -39,14 +39,33 @@ LOOKS = 4
 BETWEEN_LOOKS_S = 0.4
 MODELS = ("persons", *CHANGED_BY)
 STATISTICS = "project_statistics"
+FOLD = AGENTS_OF_ROWS[0]
+TIMELINE = "project_timeline"
 
 
 @dataclass
 class Quarantined:
-    """What is in quarantine of a person, by agent: where it is parked, and whether events were discarded or edited."""
+    """What is in quarantine of a person, by agent: where it is parked, and which events were discarded or edited."""
 
     parked: dict[str, int] = field(default_factory=dict)
-    discarded: bool = False
+    taken_out: dict[str, dict[int, str | None]] = field(default_factory=dict)
+    """Edited copies by stream sequence, None for an event that was discarded."""
+
+    @property
+    def copies(self) -> Mapping[int, str]:
+        """What counts in the place of stored events; the same for all agents, unless `incomparable` says otherwise."""
+        return {sequence: copy for sequence, copy in self.taken_out.get(FOLD, {}).items() if copy is not None}
+
+    @property
+    def incomparable(self) -> str | None:
+        """Why the rows of the person are no fold of one history, None when they are."""
+        marks = [self.taken_out.get(agent, {}) for agent in (*AGENTS_OF_ROWS, STATISTICS)]
+        if any(copy is None for of_agent in marks for copy in of_agent.values()):
+            return "persons with discarded events"
+        others = {agent: found for agent, found in self.taken_out.items() if agent not in (FOLD, TIMELINE)}
+        if any(others.values()) or self.taken_out.get(FOLD, {}) != self.taken_out.get(TIMELINE, {}):
+            return "persons with edited events that only some agents have taken"
+        return None
 
 
 class History:
@@ -95,7 +114,7 @@ async def compare_persons(owners: Owners, histories: Sequence[History], tally: T
     """Compare some persons of one partition; what differs for good is added to `tally`."""
     looked = await _look(owners, histories, tally, index=index)
     for history in histories:
-        if AGENTS_OF_ROWS[0] not in history.quarantined.parked and not history.quarantined.discarded:
+        if FOLD not in history.quarantined.parked and not history.quarantined.taken_out:
             tally.add(history.told.faults)
     for history in [one for one in histories if looked[one.person_id]]:
         found: Sequence[Finding] = ()
@@ -123,17 +142,18 @@ async def _look(
     found: dict[str, Sequence[Finding]] = {}
     indexed: list[tuple[Retold, Mapping[str, Row | None]]] = []
     for one in histories:
-        told = await _told(owners, one, moment)
+        told, until = await _told(owners, one, moment)
         held = one.quarantined = _quarantined(moment, one.person_id)
-        if held.discarded:
+        if held.incomparable is not None:
             found[one.person_id] = ()
             if tally is not None:
-                tally.left_out["persons with discarded or edited events"] += 1
+                tally.left_out[held.incomparable] += 1
             continue
-        limit = held.parked.get(AGENTS_OF_ROWS[0])
-        if limit is not None:
-            told = retold(one.person_id, one.partition, one.stored, until=limit - 1)
-        elif told.broken:
+        limit = held.parked.get(FOLD)
+        if limit is not None or held.copies:
+            until = until if limit is None else limit - 1
+            told = retold(one.person_id, one.partition, one.stored, until=until, copies=held.copies)
+        if limit is None and told.broken:
             # The events are at fault, not the rows.
             found[one.person_id] = ()
             continue
@@ -141,6 +161,9 @@ async def _look(
         left_out = [agent for agent, first in held.parked.items() if limit is None or first < limit]
         differences = list(_differences(told, rows, moment, left_out))
         if tally is not None:
+            if limit is not None:
+                waiting = sum(stored.stream_sequence >= limit for stored in one.stored)
+                tally.left_out[f"events that wait in quarantine of {FOLD}"] += waiting
             tally.rows += sum(row is not None for row in rows.values()) + len(told.timeline()) + len(told.places())
             tally.left_out.update(f"rows of persons in quarantine of {agent}" for agent in left_out)
         found[one.person_id] = differences
@@ -175,7 +198,11 @@ def _asked(histories: Sequence[History], *, index: bool, timeline: bool) -> dict
 
 
 def _places(history: History) -> Sequence[str]:
-    return list(history.tell(history.last).places())
+    copies = history.quarantined.copies
+    told = history.tell(history.last)
+    # Which events are edited is known from the second look on.
+    told = retold(history.person_id, history.partition, history.stored, copies=copies) if copies else told
+    return list(told.places())
 
 
 async def _moment_of_large(owners: Owners, history: History, *, index: bool) -> Moment:
@@ -200,8 +227,8 @@ async def _moment_of_large(owners: Owners, history: History, *, index: bool) -> 
     return moment
 
 
-async def _told(owners: Owners, history: History, moment: Moment) -> Retold:
-    """The person as far as its rows are: behind what was read of the stream before, if the person has moved since."""
+async def _told(owners: Owners, history: History, moment: Moment) -> tuple[Retold, int]:
+    """The person as far as its rows are, and up to where that is: behind what was read of the stream before, if it has moved since."""
     row = _decoded(moment.rows["persons"].get(history.person_id))
     reached = moment.position
     if isinstance(row, dict):
@@ -212,7 +239,7 @@ async def _told(owners: Owners, history: History, moment: Moment) -> Retold:
     known = {one.stream_sequence for one in history.stored}
     # A row may be ahead of what the partition tells, by the cycle that is being told just now; never of the stream.
     until = max(moment.position, _position(row) if isinstance(row, dict) and _position(row) in known else 0)
-    return history.tell(until)
+    return history.tell(until), until
 
 
 def _quarantined(moment: Moment, person_id: str) -> Quarantined:
@@ -222,7 +249,8 @@ def _quarantined(moment: Moment, person_id: str) -> Quarantined:
         if value is None or whom != person_id:
             continue
         row = quarantine.decode(value)
-        held.discarded = held.discarded or bool(row.discarded)
+        if row.discarded:
+            held.taken_out[agent] = {mark.stream_sequence: mark.instead for mark in row.discarded}
         if row.parked is not None:
             held.parked[agent] = row.parked.first
     return held
@@ -232,7 +260,7 @@ def _differences(
     told: Retold, rows: Mapping[str, Row | None], moment: Moment, left_out: Sequence[str]
 ) -> Iterator[Finding]:
     for table in MODELS:
-        agent = AGENTS_OF_ROWS[0] if table == "persons" else f"project_{table}"
+        agent = FOLD if table == "persons" else f"project_{table}"
         if agent not in left_out:
             found = _decoded(moment.rows[table].get(told.person_id))
             yield from _of_row(told, table, told.person_id, rows[table], found)

@@ -4,7 +4,7 @@ Guarantee: it is folded from the bytes of JetStream, event by event, without lan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,9 +24,9 @@ STREAM_CHECK = "stream"
 
 
 class Retold:
-    """Grows with each event that is told."""
+    """Grows with each event that is told. `copies` are edited events that count in the place of stored ones, by stream sequence."""
 
-    def __init__(self, person_id: str, partition: int) -> None:
+    def __init__(self, person_id: str, partition: int, copies: Mapping[int, str] | None = None) -> None:
         self.person_id = person_id
         self.partition = partition
         self.last = 0
@@ -34,6 +34,7 @@ class Retold:
         self.faults: list[Finding] = []
         self.broken = False
         """An event cannot be folded: what the rows must be behind it is not known."""
+        self._copies = copies or {}
         self._models = PersonModels(Person.new(person_id), partition)
         self._chain = Chain.of(person_id)
         self._ids: set[str] = set()
@@ -54,7 +55,8 @@ class Retold:
         if self.broken or stored.stream_sequence <= self.last:
             return
         try:
-            event = read_event(stored.data, subject=stored.subject)
+            copy = self._copies.get(stored.stream_sequence)
+            event = read_event(stored.data if copy is None else copy.encode(), subject=stored.subject)
             self._note_repetition(event, stored.stream_sequence)
             if event.sequence != self.version + 1:
                 self._fault(stored.stream_sequence, "version", f"{event.sequence} follows {self.version}")
@@ -117,9 +119,16 @@ class Retold:
         )
 
 
-def retold(person_id: str, partition: int, stored: Sequence[Stored], *, until: int | None = None) -> Retold:
+def retold(
+    person_id: str,
+    partition: int,
+    stored: Sequence[Stored],
+    *,
+    until: int | None = None,
+    copies: Mapping[int, str] | None = None,
+) -> Retold:
     """A person behind its events, all of them or those up to a stream sequence."""
-    told = Retold(person_id, partition)
+    told = Retold(person_id, partition, copies)
     for one in stored:
         if until is None or one.stream_sequence <= until:
             told.tell(one)

@@ -14,6 +14,8 @@ from bridge.errors import BridgeError
 from config.settings import Settings
 from ops import output
 from ops.client import ClientError, QueryFailed
+from ops.option_rules import require_actor, require_reason
+from ops.options import as_json_option
 from ops.verify.checkpoint import CheckpointError
 from ops.verify.partition import CHECKS
 from ops.verify.run import Report, Wanted
@@ -48,7 +50,7 @@ def verify_verb(settings: Callable[[bool], Settings]) -> click.Command:
         is_flag=True,
         help="Show expected and found values. They hold personal data of whom they are about.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def verify(
         checks: tuple[str, ...],
         partitions: tuple[int, ...],
@@ -90,6 +92,9 @@ def verify_verb(settings: Callable[[bool], Settings]) -> click.Command:
                 )
         if heal and not why:
             output.fail(output.EXIT_USAGE, "--why is missing: say why rows are written again", as_json=as_json)
+        require_actor("--by", by, as_json=as_json)
+        if why is not None:
+            require_reason("--why", why, as_json=as_json)
         wanted = Wanted(frozenset(checks or CHECKS), sorted(set(partitions)) or None, rate, why if heal else None, by)
         say = None if as_json else lambda line: output.errors.print(line, markup=False)
         try:

@@ -40,6 +40,11 @@ def standby_queries_of(generation: str, principal: str | None) -> str:
     return anonymous if principal is None else named.replace("*", principal)
 
 
+def named(who: str) -> str | None:
+    """The principal that `principal_in` found, None for nobody's name."""
+    return None if who in (ANONYMOUS, INVALID) else who
+
+
 def principal_in(subject: str) -> str:
     """Who asks on a subject of one of both forms."""
     tokens = subject.split(".")

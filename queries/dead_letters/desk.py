@@ -62,6 +62,11 @@ class DeadLetterDesk:
         self._sagas = SagaLetters(nc)
         self.census = LetterCensus(nc)
 
+    @property
+    def routes_of_bridge(self) -> list[str]:
+        """Names of the routes that the bridge of this installation has."""
+        return self._routes.names
+
     async def messages(self) -> list[Row]:
         """Open messages of all routes; raises QueryError when the stream cannot be read."""
         try:
@@ -110,7 +115,7 @@ class DeadLetterDesk:
                 await self._handling(message).check(message)
                 place = message.place
         expected = await self._acts.last_number(place)
-        act = Act(EDITED, place, occasion.by, occasion.why, name, {"bytes": len(copy)}, copy)
+        act = Act(EDITED, place, occasion.by, occasion.why, name, occasion.recorded({"bytes": len(copy)}), copy)
         try:
             number = await self._acts.record(act, expected=expected)
         except AppendRefusedError:
@@ -275,7 +280,7 @@ class DeadLetterDesk:
         self, name: str, place: Place, letter: str, occasion: Occasion, result: Mapping[str, Any]
     ) -> None:
         try:
-            await self._acts.record(Act(name, place, occasion.by, occasion.why, letter, result))
+            await self._acts.record(Act(name, place, occasion.by, occasion.why, letter, occasion.recorded(result)))
         except BridgeError as error:
             raise QueryError(
                 "unavailable", f"the act is done and not recorded ({type(error).__name__}); ask again"

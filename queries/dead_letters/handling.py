@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from bridge.letter_acts import Place
 from bridge.stored_letters import StoredLetter
 from queries.endpoint import Ask
 from queries.frame import QueryError
+
+
+class ActAsked(Protocol):
+    """What the queries that act have in common: `by` is who does it, as they say themselves."""
+
+    @property
+    def by(self) -> str:
+        """As kind:id."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """In words of the operator."""
+        ...
+
+    @property
+    def timeout_ms(self) -> int:
+        """How long the asker waits."""
+        ...
 
 
 class Occasion(NamedTuple):
@@ -18,6 +38,19 @@ class Occasion(NamedTuple):
     by: str = ""
     why: str = ""
     with_data: bool = False
+    claimed: str | None = None
+    """Who does it as the question says, where that is another one than who was let to ask."""
+
+    @classmethod
+    def of_act(cls, ask: Ask, asked: ActAsked) -> Occasion:
+        """The occasion of an act. Of a question with the name of a principal that principal does it, whatever is claimed."""
+        by = asked.by if ask.principal is None else f"user:{ask.principal}"
+        claimed = None if by == asked.by else asked.by
+        return cls(ask, asked.timeout_ms / 1000, by, asked.why, claimed=claimed)
+
+    def recorded(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What the record of the act tells besides who and why."""
+        return dict(result) if self.claimed is None else {**result, "claimed_by": self.claimed}
 
 
 class Message(NamedTuple):

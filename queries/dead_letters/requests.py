@@ -13,6 +13,9 @@ from queries.dead_letters.letter_id import LetterId
 from queries.frame import Query
 from queries.person_id import PersonId
 
+NO_REASON = "no reason given"
+"""Recorded where whoever redrives says none: that the cause is mended is for people to say."""
+
 Why = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=600)]
 
@@ -85,7 +88,7 @@ class RedriveDeadLetter(Query):
 
     letter: LetterId
     by: Actor
-    why: Why = "the cause is mended"
+    why: Why = NO_REASON
 
 
 class DiscardDeadLetter(Query):

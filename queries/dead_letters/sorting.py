@@ -21,6 +21,11 @@ from agents.project_summary import ProjectSummary
 from agents.project_timeline import ProjectTimeline
 from agents.project_views import ProjectViews
 from agents.send_effects import SendEffects
+from agents.translate_agent import TranslateAgent
+from agents.translate_git import TranslateGit
+from agents.translate_identity import TranslateIdentity
+from agents.translate_location import TranslateLocation
+from agents.translate_organization import TranslateOrganization
 from bridge.stored_letters import StoredLetter
 from config.streams import COMMANDS, EVENTS, SAGAS, TIMERS
 from domain.command_address import command_address
@@ -43,9 +48,21 @@ ON_COMMANDS: Final = "commands"
 ON_FOREIGN: Final = "foreign"
 ON_SAGAS: Final = "sagas"
 
+ROUTES: Final = (ON_COMMANDS, ON_EVENTS, ON_FOREIGN, ON_SAGAS)
+"""Routes that every installation has, besides those of its bridge."""
+
 _DECIDERS = (DecidePerson.name, DecideRule.name, DecideSaga.name, "admit_command")
 _OF_SAGAS = (AdvanceSagas.name, FireTimers.name, SendEffects.name, FoldSagas.name)
-_TRANSLATORS = "translate_"
+_TRANSLATORS = (
+    TranslateAgent.name,
+    TranslateGit.name,
+    TranslateIdentity.name,
+    TranslateLocation.name,
+    TranslateOrganization.name,
+)
+
+CONSUMERS: Final = (*QUARANTINED, *_DECIDERS, *_OF_SAGAS, *_TRANSLATORS)
+"""Agents that may leave a dead letter."""
 
 
 def route_of(consumer: str, cause: str) -> str:
@@ -56,7 +73,7 @@ def route_of(consumer: str, cause: str) -> str:
         return ON_SAGAS
     if consumer in _DECIDERS:
         return ON_COMMANDS
-    return ON_FOREIGN if consumer.startswith(_TRANSLATORS) else consumer
+    return ON_FOREIGN if consumer.startswith("translate_") else consumer
 
 
 def is_parked_event(letter: StoredLetter) -> bool:

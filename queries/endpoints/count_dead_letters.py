@@ -15,7 +15,7 @@ from queries.frame import Answer
 
 
 async def count_dead_letters(ask: Ask, query: CountDeadLetters) -> Answer:
-    """The counts of all partitions and routes."""
+    """The counts of all partitions and routes. A route or an agent that there is not is refused."""
     now = datetime.now(UTC)
     filters = query.model_dump(include=set(DeadLetterFilters.model_fields) - {"min_position", "timeout_ms", "stream"})
     partitions = None if query.person_id is None else (ask.partition_of(query.person_id),)

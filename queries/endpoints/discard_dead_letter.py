@@ -10,7 +10,7 @@ from queries.frame import Answer
 
 async def discard_dead_letter(ask: Ask, query: DiscardDeadLetter) -> Answer:
     """What came of it; for a parked person also of what waited behind."""
-    occasion = Occasion(ask, query.timeout_ms / 1000, query.by, query.why)
+    occasion = Occasion.of_act(ask, query)
     done = await ask.dead_letters.discard(query.letter, occasion)
     return Answer(done.told(query.letter))
 

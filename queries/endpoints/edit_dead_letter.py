@@ -10,7 +10,7 @@ from queries.frame import Answer
 
 async def edit_dead_letter(ask: Ask, query: EditDeadLetter) -> Answer:
     """The number and the digest of the copy."""
-    occasion = Occasion(ask, query.timeout_ms / 1000, query.by, query.why)
+    occasion = Occasion.of_act(ask, query)
     return Answer(await ask.dead_letters.edit(query.letter, query.copy_bytes(), occasion))
 
 

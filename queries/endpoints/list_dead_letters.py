@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.times import format_instant
 from queries import cursor as cursors
+from queries.dead_letters.known_names import require_known
 from queries.dead_letters.parked import ROWS, ParkedRows, place_of
 from queries.dead_letters.requests import DeadLetterFilters, ListDeadLetters
 from queries.dead_letters.rows import Row, of_saga, row_in
@@ -20,7 +21,7 @@ NAME = "list_dead_letters"
 
 
 async def list_dead_letters(ask: Ask, query: ListDeadLetters) -> Answer:
-    """One page. A letter that is closed meanwhile is missing, and the page goes on behind the last row."""
+    """One page. A letter that is closed meanwhile is missing, and the page goes on behind the last row. A route or an agent that there is not is refused."""
     after: tuple[datetime, str] | None = None
     if query.cursor is not None:
         since, letter = cursors.resume(NAME, query, query.cursor)
@@ -40,9 +41,13 @@ async def list_dead_letters(ask: Ask, query: ListDeadLetters) -> Answer:
 
 
 async def elsewhere(ask: Ask, query: DeadLetterFilters) -> list[Row]:
-    """Rows that do not lie in the table of parked persons: messages of all routes, and parked sagas."""
+    """Rows that do not lie in the table of parked persons: messages of all routes, and parked sagas.
+
+    Raises QueryError for a filter that names a route or an agent that there is not.
+    """
     sagas: Sequence[dict[str, Any]] = await parked_sagas(ask, query.person_id)
     rows = [*await ask.dead_letters.messages(), *(of_saga(one) for one in sagas)]
+    require_known(query, ask.dead_letters.routes_of_bridge, rows)
     return [one for one in rows if one.passes(query)]
 
 

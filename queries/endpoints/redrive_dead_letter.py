@@ -10,7 +10,7 @@ from queries.frame import Answer
 
 async def redrive_dead_letter(ask: Ask, query: RedriveDeadLetter) -> Answer:
     """What came of it."""
-    occasion = Occasion(ask, query.timeout_ms / 1000, query.by, query.why)
+    occasion = Occasion.of_act(ask, query)
     done = await ask.dead_letters.redrive(query.letter, occasion)
     return Answer(done.told(query.letter))
 

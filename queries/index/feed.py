@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Indexed = Callable[[int, int, int, float], None]
+"""Is told that a partition is indexed up to a stream sequence, how many rows that took, and how many seconds."""
+
 LINGER_S = 0.1
 """How long changes are collected while nobody waits for them: a transaction costs as much as several rows, and its thread takes the
 interpreter from the lanes."""
@@ -48,6 +51,7 @@ class IndexFeed:
     def __init__(self, folder: Path, applied: AppliedPositions, sources: Mapping[str, Source] = SOURCES) -> None:
         require_fts5()
         self.positions = AppliedPositions()
+        self.on_indexed: list[Indexed] = []
         self._folder = folder
         self._tables: Mapping[str, LaneTable] = {}
         self._applied = applied
@@ -105,7 +109,7 @@ class IndexFeed:
         part.offsets = self._offsets(partition)
         part.position = max(part.position, stream_sequence)
         if part.is_level and not part.waiting:
-            self.positions.advance(partition, part.position)
+            self._advance(partition, part.position)
         else:
             part.changed.set()
 
@@ -175,14 +179,14 @@ class IndexFeed:
         part.offsets = self._offsets(part.number)
         tables = {name: table.rows(part.number) for name, table in self._tables.items()}
         if await _in(self._writing, part.build, self._folder / f"{part.number}.db", tables):
-            self.positions.advance(part.number, position)
+            self._advance(part.number, position)
         else:
             await _in(self._writing, part.drop)
 
     async def _follow(self, part: IndexedPartition) -> None:
         part.is_level = not part.waiting
         if part.is_level:
-            self.positions.advance(part.number, part.position)
+            self._advance(part.number, part.position)
         await part.changed.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(LINGER_S, min(REST_SHARE * part.busy_s, LONGEST_REST_S))):
@@ -192,6 +196,7 @@ class IndexFeed:
         part.hurried.clear()
         part.changed.clear()
         part.is_level = False
+        rows = part.waiting
         position, pending = part.take()
         read = {name: table.database(part.number).get for name, table in self._tables.items()}
         started = time.perf_counter()
@@ -201,7 +206,12 @@ class IndexFeed:
             for name, keys in pending.items():
                 part.note(name, keys)
         else:
-            self.positions.advance(part.number, position)
+            self._advance(part.number, position, rows, part.busy_s)
+
+    def _advance(self, partition: int, stream_sequence: int, rows: int = 0, seconds: float = 0.0) -> None:
+        self.positions.advance(partition, stream_sequence)
+        for tell in self.on_indexed:
+            tell(partition, stream_sequence, rows, seconds)
 
     def _offsets(self, partition: int) -> tuple[bytes | None, ...]:
         """How far the tables of a partition are in their changelogs: equal offsets are equal rows."""

@@ -17,6 +17,7 @@ def settings_told(settings: Settings) -> dict[str, Any]:
         "access": settings.access,
         "nats_encrypted": nats.tls is not None or all(one.startswith("tls://") for one in nats.addresses()),
         "nats_login": any((nats.user, nats.token, nats.nkey_file, nats.creds_file)),
+        "pages_encrypted": settings.http_tls_cert_file is not None,
         "kafka_security": settings.kafka_security,
         "kafka_login": settings.kafka_user is not None or settings.kafka_tls_cert_file is not None,
     }

@@ -204,8 +204,15 @@ class Session:
         await self._flow.send(encoded)
 
 
+def carried_over(positions: Mapping[int, int] | None, partitions: int) -> Mapping[int, int] | None:
+    """Positions from which a session over another number of partitions misses nothing: any of its partitions may have persons of any before."""
+    if positions is None or len(positions) == partitions:
+        return positions
+    return dict.fromkeys(range(partitions), min(positions.values()))
+
+
 def lagged(positions: Mapping[int, int] | None, number: int) -> bytes:
-    """The last message of a subscriber that was too slow, with the place from which it can go on."""
+    """The last message of a subscriber that must begin anew, with the place from which it can go on."""
     return _encoded("lagged", number, None, _listed(positions or {}))
 
 

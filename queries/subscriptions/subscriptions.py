@@ -12,7 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 from nats.aio.client import Client
@@ -29,7 +29,7 @@ from queries.frame import Answer, QueryError
 from queries.outflow import Outflow, Outflows, ReaderGoneError, ReaderSlowError
 from queries.subscriptions.messages import Followed
 from queries.subscriptions.reads import POSITION, NoRequest
-from queries.subscriptions.session import Session, Wanted, lagged
+from queries.subscriptions.session import Session, Wanted, carried_over, lagged
 
 if TYPE_CHECKING:
     from queries.subscriptions.endpoint import Subscribe
@@ -64,6 +64,20 @@ class Announced(BaseModel):
     released: bool = False
 
 
+Ending = Literal["expired", "gone", "lagged", "moved", "disconnected", "failed"]
+"""Why a session is over: nobody renewed, nobody listened, the reader was too slow, another worker goes on, no connection, an error."""
+
+
+class SessionOver(NamedTuple):
+    """What a session was: a subscription as long as one worker served it. `began_ns` is in nanoseconds since the epoch."""
+
+    subscription_id: str
+    projection: str
+    began_ns: int
+    messages: int
+    ending: Ending
+
+
 class Subscriptions:
     """The subscriptions that this worker serves, and what it knows of the others."""
 
@@ -79,6 +93,7 @@ class Subscriptions:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._resting = False
+        self.on_session_over: list[Callable[[SessionOver], None]] = []
 
     async def start(self) -> None:
         """Listen to the other workers."""
@@ -99,12 +114,23 @@ class Subscriptions:
             with contextlib.suppress(NatsError):
                 await self._known.unsubscribe()
 
-    async def rest(self, rest: bool) -> None:
-        """While it rests, no session runs here and none is taken over; a session that ends so is told to nobody."""
+    async def rest(self, rest: bool, next_partitions: int = 0) -> None:
+        """While it rests, no session runs here and none is taken over.
+
+        A reader whose session ends so is told from where it goes on with owners of `next_partitions` partitions; no worker is told.
+        """
         self._resting = rest
         if rest:
             self._elsewhere.clear()
-            await asyncio.gather(*(one.end() for one in list(self._served.values())))
+            await asyncio.gather(*(self._send_on(one, next_partitions) for one in list(self._served.values())))
+
+    async def _send_on(self, served: _Served, partitions: int) -> None:
+        await served.end()
+        # A reader that does not hear it renews in time, with positions that fit or are refused.
+        with contextlib.suppress(NatsError):
+            positions, sent = served.stands_at()
+            body = lagged(carried_over(positions, partitions), sent)
+            await self._nc.publish(subject_of(served.subscription_id), body)
 
     def served(self) -> int:
         """How many subscriptions this worker serves."""
@@ -120,6 +146,14 @@ class Subscriptions:
             raise QueryError("overloaded", "the worker serves as many subscriptions as it may; ask again")
         answer = await self._answer(ask, query, subscription_id)
         positions = query.positions
+        if positions is not None and positions.keys() != set(range(ask.partitions)):
+            raise QueryError(
+                "invalid_query",
+                f"from: one place for each of {ask.partitions} partitions; there may have been another number of them",
+                field="from",
+                rule="partitions",
+                partitions=ask.partitions,
+            )
         if positions is None and (known := self._elsewhere.get(subscription_id)) is not None:
             positions = known[0].positions
         await self._serve(subscription_id, wanted, ask.window, positions, LEASE_S)
@@ -172,18 +206,23 @@ class Subscriptions:
             with self._outflows.to(
                 subject_of(served.subscription_id), served.window, appears_within_s=LISTENING_S
             ) as flow:
+                served.flow = flow
                 served.session = Session(lambda: self._asking(None), flow, served.wanted, served.begins_at)
                 await self._until_over(served, flow)
             # Others would take it over when they hear nothing of it for a while.
             served.over = True
             await self._announce(served)
         except NatsError as error:
+            served.ending = "disconnected"
             # Without a connection nobody is served; whoever has one next goes on.
             logger.warning("a subscription lost its connection: %s", type(error).__name__)
             self._elsewhere[served.subscription_id] = (self._announced(served), time.monotonic())
         except Exception as error:
+            served.ending = "failed"
             logger.error("a subscription failed: %s", stack_of(error))
         finally:
+            for tell in self.on_session_over:
+                tell(served.told())
             if not self._stopping:
                 self._served.pop(served.subscription_id, None)
             if served.heard is not None and not self._nc.is_closed:
@@ -197,14 +236,18 @@ class Subscriptions:
             while not running.done():
                 left = served.until - time.monotonic()
                 if left <= 0:
+                    served.ending = "expired"
                     return
                 await asyncio.wait({running}, timeout=left)
             await running
         except BaseExceptionGroup as failures:
             first = _first(failures)
             if isinstance(first, ReaderSlowError):
+                served.ending = "lagged"
                 await self._nc.publish(subject_of(served.subscription_id), lagged(served.session.positions, flow.sent))
-            elif not isinstance(first, ReaderGoneError):
+            elif isinstance(first, ReaderGoneError):
+                served.ending = "gone"
+            else:
                 raise first from None
         finally:
             running.cancel()
@@ -223,14 +266,13 @@ class Subscriptions:
             await self._nc.publish(f"{self._prefix}.announced", announced.model_dump_json().encode())
 
     def _announced(self, served: _Served) -> Announced:
-        session = served.session
         return Announced(
             subscription_id=served.subscription_id,
             worker=self._worker,
             projection=served.wanted.projection,
             filter=served.wanted.filter,
             window=served.window,
-            positions=dict(served.begins_at or {}) or None if session is None else session.positions,
+            positions=served.stands_at()[0],
             lease_left_s=0.0 if served.over else served.until - time.monotonic(),
         )
 
@@ -291,6 +333,9 @@ class _Served:
         self.begins_at = begins_at
         self.until = until
         self.over = False
+        self.began_ns = time.time_ns()
+        self.ending: Ending = "moved"
+        self.flow: Outflow | None = None
         self.session: Session | None = None
         self.heard: NatsSubscription | None = None
         self.task: asyncio.Task[None] | None = None
@@ -307,6 +352,17 @@ class _Served:
         if renewed:
             self.until = time.monotonic() + LEASE_S
         await message.respond(orjson.dumps({"renewed": renewed}))
+
+    def stands_at(self) -> tuple[Mapping[int, int] | None, int]:
+        """The positions from which another session goes on, None for the beginning, and how many messages were sent."""
+        if self.session is None or self.flow is None:
+            return dict(self.begins_at or {}) or None, 0
+        return self.session.positions, self.flow.sent
+
+    def told(self) -> SessionOver:
+        """The session as it stands."""
+        messages = 0 if self.flow is None else self.flow.sent
+        return SessionOver(self.subscription_id, self.wanted.projection, self.began_ns, messages, self.ending)
 
     async def end(self) -> None:
         """End the session where it stands."""

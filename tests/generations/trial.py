@@ -23,6 +23,7 @@ from config import streams
 from config.settings import Settings
 from config.streams import OUTBOUND
 from domain.event_data.lifecycle import PersonAbsorbed, PersonMerged
+from domain.status import Status
 from local.stack import Endpoints
 from ops.client import PersonClient
 from ops.generations.comparing import compare
@@ -30,12 +31,14 @@ from ops.generations.declaring import declare, environment_of
 from ops.generations.errors import GenerationError
 from ops.generations.progress import progress
 from ops.generations.switching import Switched, _Switching, switch
-from ops.up import stop_team
 from ops.verification import read_all
 from ops.verify.run import Wanted
+from ops.watching import Watch
 from ops.workers import Worker
+from queries.generation_reports import ask_owners
 from tests.generations.load import Load
 from tests.generations.next_rows import FIELD, expected
+from tests.short_lived import kill_team
 
 Say = Callable[[str], None]
 ACTOR = "user:rebuild"
@@ -63,7 +66,7 @@ class Options:
     seed: int = 1
     rolls_back: bool = True
     kills: bool = False
-    """At the end, switch once more and kill a worker of the generation that serves meanwhile."""
+    """Kill a worker of the new generation while it is built; at the end, switch once more and kill one of the generation that serves."""
     built_at_once: bool = False
     """The new generation is there before the first person: what matters then is the switch."""
 
@@ -101,12 +104,16 @@ async def trial(servers: Endpoints, folder: Path, options: Options, say: Say) ->
             await load.create(range(options.persons))
             say(f"{options.persons} persons in {time.monotonic() - began:.1f} s")
             load.start()
+            seen = running.enter_context(watching(servers, report))
             began = time.monotonic()
             new = new or await _built(running, client.nc, servers, folder, first, options)
+            if options.kills and not options.built_at_once:
+                await _kill_while_it_is_built(client.nc, first, new[0], say)
             await _ready(new)
             await _until_level(client.nc, first, say)
             report.built_s = round(time.monotonic() - began, 1)
             await _change_generations(client.nc, first, options, old, load, report, say)
+            await _check_seen(client.nc, seen, report)
     return report
 
 
@@ -173,8 +180,10 @@ async def _break_off(nc: Client, first: Settings, report: Report, say: Say) -> N
         except GenerationError as error:
             say(str(error))
     register = (await read_register(nc, first.installation)).register
-    if (register.serving, register.phase, register.term) != ("", "serving", 2):
-        report.wrong.append(f"a switch that failed has left {register.serving!r} {register.phase}")
+    if (register.serving, register.phase, register.term, register.events_up_to) != ("", "serving", 2, 0):
+        report.wrong.append(
+            f"a switch that failed has left {register.serving!r} {register.phase} {register.events_up_to}"
+        )
 
 
 async def _switch_while_a_worker_dies(nc: Client, first: Settings, dying: Worker, say: Say) -> Switched:
@@ -188,6 +197,18 @@ async def _switch_while_a_worker_dies(nc: Client, first: Settings, dying: Worker
     done = await switching
     await _ready([dying])
     return done
+
+
+async def _kill_while_it_is_built(nc: Client, first: Settings, dying: Worker, say: Say) -> None:
+    """A worker of the new generation is killed between the first event that it has folded and the last, and comes again."""
+    new = (await read_register(nc, first.installation)).register.generations["next"]
+    deadline = time.monotonic() + LEVEL_WITHIN_S
+    while not any(one["events"] for one in (await ask_owners(nc, new.app_id, new.partitions)).values()):
+        assert time.monotonic() < deadline, "the new generation folds nothing"
+        await asyncio.sleep(0.01)
+    dying.process.kill()
+    say(f"{dying.name} is killed while it fills its tables")
+    dying.start()
 
 
 async def _until_level(nc: Client, first: Settings, say: Say) -> None:
@@ -217,6 +238,41 @@ async def _compare(nc: Client, first: Settings, name: str, report: Report, say: 
     say(f"{shown}: {found.tally.persons} persons, {found.tally.events} events, {len(found.tally.findings)} findings")
     report.persons, report.events = found.tally.persons, found.tally.events
     report.wrong += [f"{shown}: {one.line(values=True)}" for one in found.tally.findings]
+
+
+@contextmanager
+def watching(servers: Endpoints, report: Report) -> Iterator[dict[str, int]]:
+    """The last event of each person that somebody is told of who watches their summaries all the time."""
+    seen: dict[str, int] = {}
+
+    async def follow() -> None:
+        async with PersonClient(servers.nats_url) as client:
+            async for message in Watch(client, "summary", {"status": [*Status]}).messages():
+                if "person_id" in message:
+                    person_id, sequence = message["person_id"], message["sequence"]
+                    if sequence <= seen.get(person_id, 0):
+                        report.wrong.append(f"a change of event {sequence} is told behind {seen[person_id]}")
+                    seen[person_id] = sequence
+
+    task = asyncio.get_running_loop().create_task(follow())
+    try:
+        yield seen
+        if task.done():
+            report.wrong.append(f"who watches was cut off: {task.exception()!r}")
+    finally:
+        task.cancel()
+
+
+async def _check_seen(nc: Client, seen: dict[str, int], report: Report) -> None:
+    """Whoever watched has been told of the last event of every person, over all switches."""
+    last = {event.person_id: event.sequence for _, _, event in await read_all(nc)}
+    deadline = time.monotonic() + EFFECTS_WITHIN_S
+    while seen != last:
+        if time.monotonic() > deadline:
+            behind = sum(seen.get(person_id) != sequence for person_id, sequence in last.items())
+            report.wrong.append(f"who watches lacks changes of {behind} of {len(last)} persons")
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _check_effects(nc: Client, load: Load, report: Report) -> None:
@@ -288,7 +344,7 @@ def team(name: str, servers: Endpoints, folder: Path, workers: int, settings: di
             worker.start()
         yield made
     finally:
-        stop_team(made)
+        kill_team(made)
 
 
 def as_json(report: Report) -> dict[str, Any]:

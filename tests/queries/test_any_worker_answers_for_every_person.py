@@ -129,7 +129,7 @@ async def test_a_long_timeline_is_streamed_in_numbered_messages_that_end_with_an
     await nc.publish("person.queries.get_timeline", json.dumps(request).encode(), reply=inbox)
 
     messages = []
-    while (data := (await replies.next_msg(timeout=5)).data) != b"":
+    while (data := (await replies.next_msg(timeout=30)).data) != b"":
         messages.append(json.loads(data))
     assert [message["n"] for message in messages] == [0, 1]
     assert [len(message["items"]) for message in messages] == [100, 21]
@@ -164,6 +164,6 @@ async def _service_stats(nc: Client) -> list[dict[str, Any]]:
     await nc.publish("$SRV.STATS.person-queries", b"", reply=inbox)
     found: list[dict[str, Any]] = []
     while len(found) < 2:
-        found.append(json.loads((await replies.next_msg(timeout=5)).data))
+        found.append(json.loads((await replies.next_msg(timeout=30)).data))
     await replies.unsubscribe()
     return found

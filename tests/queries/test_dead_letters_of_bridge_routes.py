@@ -169,7 +169,7 @@ async def test_a_message_that_ingress_passed_over_is_written_under_its_coordinat
         }
     )
     desk = await carrying.begin(route, {}, [f"{name}.>"])
-    reply = await carrying.nc.request(f"{name}.placed", b'{"no": "id"}', headers={"Colour": "green"}, timeout=5)
+    reply = await carrying.nc.request(f"{name}.placed", b'{"no": "id"}', headers={"Colour": "green"}, timeout=30)
     sequence = orjson.loads(reply.data)["seq"]
     row = await carrying.letter(desk)
     assert (row.route, row.source, row.stream_sequence) == (name, name, sequence)

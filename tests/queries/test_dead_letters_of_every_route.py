@@ -105,7 +105,7 @@ async def created(client: PersonClient) -> str:
 
 
 async def store(nc: Client, subject: str, data: bytes) -> None:
-    reply = orjson.loads((await nc.request(subject, data, timeout=5)).data)
+    reply = orjson.loads((await nc.request(subject, data, timeout=30)).data)
     assert "error" not in reply, reply
 
 

@@ -52,7 +52,7 @@ async def test_a_reader_with_a_window_is_never_further_behind_than_it_says(nc: C
     with outflows.to(reader.subject, 3) as flow:
         sending = asyncio.create_task(send(flow, 10))
         for done in range(10):
-            message = await asyncio.wait_for(reader.got.get(), 2)
+            message = await asyncio.wait_for(reader.got.get(), 30)
             assert message.data == b"%d" % done
             assert flow.sent <= done + 3
             await message.respond(b"")
@@ -88,7 +88,7 @@ async def test_the_first_message_waits_for_a_reader_that_begins_to_listen(nc: Cl
         await asyncio.sleep(0.1)
         assert not sending.done()
         await reader.listen()
-        await asyncio.wait_for(sending, 2)
+        await asyncio.wait_for(sending, 30)
         await nc.flush()
 
     assert reader.data() == [b"0", b"1", b"2"]

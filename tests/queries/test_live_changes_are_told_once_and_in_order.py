@@ -201,7 +201,7 @@ async def test_a_subscription_is_renewed_by_its_id_and_for_the_same_rows_only(cl
     assert begun["data"]["subject"] == subject_of(subscription_id)
     assert begun["data"]["lease_s"] == 60
     assert {one["partition"] for one in begun["data"]["position"]} == set(range(8))
-    assert orjson.loads((await listening.next_msg(timeout=5)).data)["op"] == "caught_up"
+    assert orjson.loads((await listening.next_msg(timeout=30)).data)["op"] == "caught_up"
     for _ in range(4):
         await client.query("subscribe", asked)
     with pytest.raises(QueryFailed) as refused:

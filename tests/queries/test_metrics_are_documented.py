@@ -18,7 +18,7 @@ def test_every_metric_is_documented_with_type_and_labels_and_no_other(team: list
     served: dict[str, str] = {}
     labels: dict[str, set[str]] = {}
     for worker in team:
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=30) as reply:
             text = reply.read().decode()
         served |= dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
         for family in text_string_to_metric_families(text):

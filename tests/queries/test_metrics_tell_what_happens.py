@@ -26,7 +26,7 @@ def told(team: list[Worker]) -> defaultdict[str, float]:
     """The sums over all workers of every sample, by name and values of its labels in their order, without partition and bound."""
     found: defaultdict[str, float] = defaultdict(float)
     for worker in team:
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=30) as reply:
             text = reply.read().decode()
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

@@ -39,7 +39,7 @@ async def next_event(response: ClientResponse) -> tuple[str, Any]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  # nothing tells it
             await asyncio.sleep(0.01)
 

@@ -164,7 +164,7 @@ class Following:
 
     async def is_level(self) -> None:
         """Wait until the reader has been told everything."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (
                 self.session.positions is None
                 or any(self.session.positions[p] < self.worlds.tables.positions.applied(p) for p in range(PARTITIONS))
@@ -267,7 +267,7 @@ async def test_a_place_to_go_on_from_lies_before_everything_that_waits_in_quaran
     parked = partition_of(PERSONS[0], PARTITIONS)
     worlds.parked[parked] = 3
     before = Following(worlds, wanted, None, Reader())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "caught_up" not in [one["op"] for one in before.reader.told]:  # noqa: ASYNC110  # a session tells its reader only
             await asyncio.sleep(0)
     positions = await before.end()

@@ -16,6 +16,7 @@ from nats.aio.subscription import Subscription
 from ops.client import CommandMessage, PersonClient
 from queries.asking import Asking, KnownOwners
 from queries.endpoint import Ask
+from queries.frame import Position, QueryError
 from queries.outflow import Outflows
 from queries.subscriptions import subscriptions
 from queries.subscriptions.endpoint import Subscribe
@@ -54,7 +55,7 @@ class Pair:
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not reached():  # noqa: ASYNC110  # workers tell nobody when a subscription is over
             await asyncio.sleep(0.01)
 
@@ -102,3 +103,30 @@ async def test_a_subscription_that_nobody_renews_ends_with_its_lease(
     await until(lambda: pair.serving.served() == 0)
     await until(lambda: pair.subscription_id not in pair.other._elsewhere)
     assert pair.other.served() == 0
+
+
+async def test_a_reader_is_told_from_where_it_goes_on_with_another_generation(pair: Pair) -> None:
+    listening = await pair.subscribed()
+    level = orjson.loads((await listening.next_msg(timeout=10)).data)
+    before = {one["partition"]: one["stream_sequence"] for one in level["position"]}
+
+    await pair.serving.rest(True, 3)
+
+    told = orjson.loads((await listening.next_msg(timeout=10)).data)
+    lowest = min(before.values())
+    assert (level["op"], told["op"], told["n"]) == ("caught_up", "lagged", 1)
+    assert [(one["partition"], one["stream_sequence"] >= lowest) for one in told["position"]] == [
+        (0, True),
+        (1, True),
+        (2, True),
+    ]
+
+
+async def test_places_of_another_number_of_partitions_are_refused(pair: Pair) -> None:
+    query = pair.query.model_copy(update={"from_": tuple(Position(partition=n, stream_sequence=5) for n in range(3))})
+
+    with pytest.raises(QueryError, match="one place for each of 8 partitions") as refused:
+        await pair.serving.subscribe(pair.asking(5), query)
+
+    assert refused.value.facts == {"field": "from", "rule": "partitions", "partitions": 8}
+    assert pair.serving.served() == 0

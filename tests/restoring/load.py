@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from ops.client import ClientError, CommandMessage, PersonClient
@@ -16,6 +17,7 @@ SKILL = {
     "component_type": "Skill",
     "data": {"name": "Rust", "category": "Programming", "proficiency": "Expert"},
 }
+COPY = {"type": "person.updated", "dataversion": 1, "data": {"name": {"given_names": ["Grace B."]}}}
 MAIL = {"component_type": "EmailAddress", "data": {"email": {"address": "ada@example.org"}}}
 
 
@@ -36,6 +38,32 @@ class People:
                 await self._live(str(uuid.uuid4()), number)
 
         await asyncio.gather(*(one(number) for number in range(many)))
+
+    async def quarantine(self) -> None:
+        """Two persons get an event that nobody can read: one waits from then on, for the other an edited copy is folded."""
+        for is_edited in (False, True):
+            created = {"name": {"given_names": ["Grace"]}, "source": "tests"}
+            made = await self._client.send(CommandMessage("person.commands.create", created), timeout_s=30)
+            person_id = made["person_id"]
+            asked = {"person_id": person_id, "min_position": made["position"], "timeout_ms": 10_000}
+            stored = (await self._client.query("get_events", asked))["data"][0]["stored"]
+            poison = {**json.loads(stored), "id": str(uuid.uuid4()), "type": "person.teleported", "sequence": 2}
+            subject = f"person.events.identity.updated.{person_id}"
+            await self._client.nc.request(subject, json.dumps(poison).encode(), timeout=5)
+            letters: list[dict[str, Any]] = []
+            async with asyncio.timeout(20):
+                while len(letters) < 2:
+                    letters = (await self._client.query("list_dead_letters", {"person_id": person_id}))["data"]
+            if is_edited:
+                await self._edit(letters, {**poison, **COPY})
+
+    async def _edit(self, letters: Sequence[Mapping[str, Any]], copy: Mapping[str, Any]) -> None:
+        act = {"by": "user:test", "why": "a test", "timeout_ms": 10_000}
+        first = {**act, "letter": letters[0]["letter"], "data": json.dumps(copy)}
+        await self._client.query("edit_dead_letter", first)
+        for letter in letters:
+            done = await self._client.query("redrive_dead_letter", {**act, "letter": letter["letter"]})
+            assert done["data"]["done"], done
 
     async def keep_changing(self, per_second: float) -> None:
         """Change somebody now and then, until cancelled."""

@@ -20,7 +20,12 @@ def test_an_installation_is_verified_healed_saved_and_restored(tmp_path: Path) -
     assert NOBODY in {one.whom for one in result.healed.healed}
     assert result.healed.clean, result.healed.as_text(values=True)
     assert result.restored.clean, result.restored.as_text(values=True)
-    assert result.restored.tally.persons == 30
+    assert result.restored.tally.persons == 32
+    # Nothing but what somebody waits for: a copy that an operator made is compared in the place of its event.
+    for report in (result.under_load, result.restored):
+        assert report.tally.left_out["events that wait in quarantine of fold_persons"] == 1
+        assert report.tally.left_out["days of statistics with discarded or edited events"] == 1
+        assert not [reason for reason in report.tally.left_out if reason.startswith(("persons with", "partitions"))]
     assert result.restored.tally.sagas == result.under_load.tally.sagas >= 3
     assert result.restored.tally.records > result.restored.tally.events > 100
     assert (result.answers_differ, result.persons_lost) == (0, 0)

@@ -11,9 +11,9 @@ from agents.generations import Generation, Held, Register, change_register
 from bridge.streams import ensure_stream
 from config import streams
 from config.settings import Settings
-from ops.backup.manifest import BackupError, Manifest
+from ops.backup.manifest import BackupError, Manifest, Part
 from ops.backup.restoring import restore
-from ops.backup.saving import backup
+from ops.backup.saving import Saving, backup
 
 
 async def test_another_generation_or_none_is_refused_before_a_folder_is_made(own_nats: str, tmp_path: Path) -> None:
@@ -55,6 +55,14 @@ async def test_a_backup_that_was_begun_before_generations_changed_does_not_go_on
 
     with pytest.raises(BackupError, match="name a new folder"):
         await backup(settings, folder)
+
+
+async def test_a_backup_without_any_command_waits_for_no_decision(tmp_path: Path) -> None:
+    commands = Part(streams.COMMANDS, "streams/x", 0, "", config={}, state={"messages": 0, "last_seq": 0})
+    manifest = Manifest("person", 8, "1", "2026-01-01T00:00:00Z", parts=(commands,))
+
+    # It asks no server, so none is connected.
+    assert await Saving(Client(), Settings(), tmp_path, manifest, lambda _line: None).decided()
 
 
 async def test_a_backup_is_restored_to_the_generation_that_it_is_of(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""One installation is verified, damaged, healed and saved under load; another one is made of the backup and verified."""
+"""One installation is verified, damaged, healed and saved under load; another one is made of the backup and verified.
+
+A second generation serves in it, with another number of partitions than the streams have."""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from typing import Any
 import orjson
 import pytest
 
+from agents.generations import change_register, read_register
 from bridge.jetstream import api
+from bridge.streams import ensure_stream
 from config import streams
 from config.settings import Settings
 from domain.partitions import partition_of
@@ -24,14 +28,19 @@ from ops.backup.manifest import BackupError, Manifest, read_manifest
 from ops.backup.restoring import restore
 from ops.backup.rows import changelog_of
 from ops.backup.saving import backup
-from ops.client import PersonClient
-from ops.up import start_team, stop_team
+from ops.client import PersonClient, QueryFailed
+from ops.generations.declaring import declare, environment_of
+from ops.generations.naming import settings_of
+from ops.up import start_team
 from ops.verify.checkpoint import CheckpointError
 from ops.verify.run import Report, Wanted, verify
 from tests.restoring.load import People
+from tests.short_lived import kill_team, short_lived
 
 Say = Callable[[str], None]
 CUT_OFF_BEHIND = 3
+GENERATION = "next"
+PARTITIONS = 5
 DAMAGE = ("differs from the row", "has a row that the owner lacks")
 NOBODY = "0190c8a2-7b1e-7c3d-9a4f-0000000000ff"
 
@@ -93,19 +102,21 @@ def run(options: Options, say: Say) -> Result:
     """All steps; raises what goes wrong with servers and workers."""
     folder = options.data / "backup"
     seconds: dict[str, float] = {}
-    with _installation(options, "first", say) as (found, settings):
+    with _installation(options, "first", say) as (found, settings, environment):
         people, under_load, healed, manifest = asyncio.run(_first(options, found, settings, folder, seconds, say))
-    with Stack(options.data / "second" / "stack") as stack:
-        settings = _settings(stack.endpoints)
+    with short_lived(Stack(options.data / "second" / "stack")) as stack:
+        settings = settings.model_copy(
+            update={"nats_url": stack.endpoints.nats_url, "kafka_bootstrap": stack.endpoints.kafka_bootstrap}
+        )
         asyncio.run(_refusals(settings, folder, options.data / "damaged"))
         with _timed(seconds, "restore"):
             asyncio.run(restore(settings, folder, say=say))
         with _timed(seconds, "workers on the restored streams"):
-            team = start_team(stack.endpoints, options.workers, options.data / "second")
+            team = start_team(stack.endpoints, options.workers, options.data / "second", environment)
         try:
             return asyncio.run(_second(options, settings, people, under_load, healed, manifest, seconds, say))
         finally:
-            stop_team(team)
+            kill_team(team)
 
 
 async def _first(
@@ -115,11 +126,13 @@ async def _first(
         people = People(client)
         with _timed(seconds, "fill"):
             await people.add(options.persons)
+            await people.quarantine()
         say(f"{options.persons} persons, {len(people.answered)} commands")
         async with people.changing(options.load_per_s):
             with _timed(seconds, "verify under load"):
                 under_load = await _verify_in_two_runs(settings, options, say)
             partitions = await _damage(settings, people.ids[0])
+            await _hand_over(settings)
             checks = frozenset({"changelog", "tables"})
             with _timed(seconds, "heal under load"):
                 healed = await verify(settings, Wanted(checks, partitions, heal="a test"), say=say)
@@ -190,7 +203,7 @@ async def _refusals(settings: Settings, folder: Path, copy: Path) -> None:
     path.write_bytes(data)
     await _refused(settings, copy, "does not match its checksum")
     manifest = copy / "manifest.json"
-    manifest.write_bytes(manifest.read_bytes().replace(b'"partitions": 8', b'"partitions": 9'))
+    manifest.write_bytes(manifest.read_bytes().replace(b'"partitions": 5', b'"partitions": 9'))
     await _refused(settings, copy, "does not match its own checksum")
     await _refused(settings.model_copy(update={"partitions": 4}), folder, "PERSON_PARTITIONS")
     await _refused(settings, copy.parent, "holds no backup")
@@ -212,6 +225,8 @@ async def _second(
     seconds: dict[str, float],
     say: Say,
 ) -> Result:
+    async with PersonClient(settings.nats_url) as client:
+        persons_lost = await _lost(client, settings, people)
     with _timed(seconds, "verify of the restored installation"):
         restored = await verify(settings, Wanted(rate=options.rate), say=say)
     await _refused(settings, options.data / "backup", "the installation is not empty")
@@ -221,31 +236,66 @@ async def _second(
         assert events is not None
         assert events.state is not None
         assert saved["state"]["first_seq"] == events.state["first_seq"]
-        persons_lost = sum([await _is_lost(client, person_id) for person_id in people.ids])
         differ = 0
         for message, outcome in people.answered[:: max(1, len(people.answered) // 200)]:
             differ += (await client.send(message, timeout_s=30)) != outcome
     return Result(under_load, healed, manifest, restored, differ, persons_lost, seconds)
 
 
-async def _is_lost(client: PersonClient, person_id: str) -> bool:
-    answer = await client.query("get_by_id", {"person_id": person_id}, timeout_ms=10_000)
+async def _lost(client: PersonClient, settings: Settings, people: People) -> int:
+    """Persons that an answer lacks which must have everything that was handed over; asked for while workers fill their tables."""
+    register = (await read_register(client.nc, settings.installation)).register
+    assert (register.serving, register.events_up_to > 0) == (GENERATION, True)
+    places = [{"partition": one, "stream_sequence": register.events_up_to} for one in range(settings.partitions)]
+    lost = sum([await _is_lost(client, person_id, places) for person_id in people.ids])
+    # Answered by the indexes of all partitions, also of those whose last event is older.
+    await client.query("search", {"text": "Lovelace", "min_position": places}, timeout_ms=10_000)
+    return lost
+
+
+async def _is_lost(client: PersonClient, person_id: str, places: Sequence[Mapping[str, int]]) -> bool:
+    asked = {"person_id": person_id, "min_position": places}
+    try:
+        answer = await client.query("get_by_id", asked, timeout_ms=10_000)
+    except QueryFailed as error:
+        if error.code != "not_found":
+            raise
+        return True
     return bool(answer["data"]["person_id"] != person_id)
 
 
 @contextlib.contextmanager
-def _installation(options: Options, name: str, say: Say) -> Iterator[tuple[Endpoints, Settings]]:
-    with Stack(options.data / name / "stack") as stack:
-        team = start_team(stack.endpoints, options.workers, options.data / name)
+def _installation(options: Options, name: str, say: Say) -> Iterator[tuple[Endpoints, Settings, dict[str, str]]]:
+    with short_lived(Stack(options.data / name / "stack")) as stack:
+        settings, environment = asyncio.run(_second_generation(stack.endpoints))
+        team = start_team(stack.endpoints, options.workers, options.data / name, environment)
         try:
             say("servers and workers are ready")
-            yield stack.endpoints, _settings(stack.endpoints)
+            yield stack.endpoints, settings, environment
         finally:
-            stop_team(team)
+            kill_team(team)
 
 
-def _settings(found: Endpoints) -> Settings:
-    return Settings(nats_url=found.nats_url, kafka_bootstrap=found.kafka_bootstrap)
+async def _second_generation(found: Endpoints) -> tuple[Settings, dict[str, str]]:
+    """The settings of a generation that serves from the first person on, and what its workers are told."""
+    first = Settings(nats_url=found.nats_url, kafka_bootstrap=found.kafka_bootstrap)
+    async with PersonClient(first.nats) as client:
+        for declared in streams.streams(first.partitions, first.replicas):
+            await ensure_stream(client.nc, declared)
+        held = await declare(client.nc, first, GENERATION, PARTITIONS, by="user:test")
+        serves = held.register.model_copy(update={"serving": GENERATION, "term": 2})
+        await change_register(client.nc, first.installation, held, serves)
+    generation = held.register.generations[GENERATION]
+    return settings_of(first, generation), environment_of(first, generation)
+
+
+async def _hand_over(settings: Settings) -> None:
+    """Let the register say that everything so far was another generation's, as it does behind a switch."""
+    async with PersonClient(settings.nats) as client:
+        held = await read_register(client.nc, settings.installation)
+        last = (await api(client.nc, f"STREAM.INFO.{streams.EVENTS}"))["state"]["last_seq"]
+        changed = held.register.model_copy(update={"events_up_to": int(last), "term": held.register.term + 1})
+        await change_register(client.nc, settings.installation, held, changed)
 
 
 @contextlib.contextmanager
