@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from opentelemetry.trace import SpanKind
 
@@ -43,11 +43,33 @@ class TracedLane(NamedTuple):
 
 
 def traced_agents(
-    recorder: SpanRecorder, lane: TracedLane, agents: Sequence[LaneAgent], describe: Describe
+    recorder: SpanRecorder,
+    lane: TracedLane,
+    agents: Sequence[LaneAgent],
+    describe: Describe,
+    follower: Follower | None = None,
 ) -> list[LaneAgent]:
-    """The same agents, in the same order; the last one writes the spans of each cycle that is durable and announced."""
-    spans = _CycleSpans(recorder, lane, describe)
-    return [_TracedAgent(agent, spans if agent is agents[-1] else None) for agent in agents]
+    """The same agents, in the same order; the last one writes the spans of each cycle that is durable and announced.
+
+    `follower` is told of each durable cycle before any of the agents is.
+    """
+    spans = _CycleSpans(recorder, lane, describe, follower)
+    return [_TracedAgent(agent, spans, is_first=agent is agents[0], is_last=agent is agents[-1]) for agent in agents]
+
+
+class Follower(Protocol):
+    """What writes spans of what happens behind a cycle."""
+
+    def durable(self, partition: int, messages: Sequence[tuple[int, TracedMessage]], /) -> None:
+        """A cycle is durable; its sampled messages come with their stream sequences."""
+
+    def forget(self, partition: int, /) -> None:
+        """The partition moves, or its last cycle failed."""
+
+
+Place = tuple[int, bytes, bytes]
+"""Partition, stream and stream sequence of a record."""
+_Handled = tuple[Record, TracedMessage]
 
 
 class _Step(NamedTuple):
@@ -63,19 +85,18 @@ class _Cycle:
     began_ns: int
     durable_ns: int = 0
     steps: list[_Step] = field(default_factory=list)
-
-
-Place = tuple[int, bytes, bytes]
-"""Partition, stream and stream sequence of a record."""
-_Handled = tuple[Record, TracedMessage]
+    sampled: Sequence[_Handled] | None = None
+    """What is recorded of it; known once it is durable."""
 
 
 class _TracedAgent(LaneAgent):
-    def __init__(self, agent: LaneAgent, spans: _CycleSpans | None) -> None:
+    def __init__(self, agent: LaneAgent, spans: _CycleSpans, *, is_first: bool, is_last: bool) -> None:
         self.name = agent.name
         self.tables = agent.tables
         self._agent = agent
         self._spans = spans
+        self._is_first = is_first
+        self._is_last = is_last
 
     async def process(self, batch: Batch) -> None:
         began = time.time_ns()
@@ -87,29 +108,54 @@ class _TracedAgent(LaneAgent):
         began = time.time_ns()
         cycle = _cycle_of(batch)
         cycle.durable_ns = cycle.durable_ns or began
+        if self._is_first:
+            self._spans.durable(batch, cycle)
         await self._agent.committed(batch)
         cycle.steps.append(_Step(f"{ANNOUNCING} {self.name}", began, time.time_ns()))
-        if self._spans is not None:
+        if self._is_last:
             self._spans.write(batch, cycle)
 
     def forget(self, partition: int) -> None:
         self._agent.forget(partition)
+        if self._is_first:
+            self._spans.forget(partition)
 
 
 class _CycleSpans:
     """Writes the spans of the cycles of one topic."""
 
-    def __init__(self, recorder: SpanRecorder, lane: TracedLane, describe: Describe) -> None:
+    def __init__(self, recorder: SpanRecorder, lane: TracedLane, describe: Describe, follower: Follower | None) -> None:
         self._recorder = recorder
         self._lane = lane
         self._describe = describe
-        self._recent: OrderedDict[Place, None] = OrderedDict()
+        self._follower = follower
+        self._recent: OrderedDict[Place | None, None] = OrderedDict()
 
-    def write(self, batch: Batch, cycle: _Cycle) -> None:
-        """Spans are no reason to hold a lane up or to have it tell something twice: an error here ends with them."""
+    def durable(self, batch: Batch, cycle: _Cycle) -> None:
+        """Choose what is recorded. Spans are no reason to hold a lane up or to have it tell something twice: an error here ends with them."""
+        if cycle.sampled is not None:
+            return
         try:
             found = self._recorder.sampled((record, read_message(record.value)) for record in batch.records)
-            handled = [(record, message) for record, message in found if self._is_new(batch.partition, record)]
+            # A lane may get a record twice, at once when it was written and by the fetch; the second handling is short and does nothing.
+            cycle.sampled = [one for one in found if _place(batch.partition, one[0]) not in self._recent]
+            if self._follower is not None and cycle.sampled:
+                numbered = ((record.headers.get(headers.SEQUENCE, b""), one) for record, one in cycle.sampled)
+                self._follower.durable(batch.partition, [(int(text), one) for text, one in numbered if text.isdigit()])
+        except Exception as error:
+            logger.error("a cycle of %s has no spans: %s", self._lane.topic, stack_of(error))
+
+    def forget(self, partition: int) -> None:
+        """What waits of the partition is not this worker's any more."""
+        if self._follower is not None:
+            self._follower.forget(partition)
+
+    def write(self, batch: Batch, cycle: _Cycle) -> None:
+        """Write the spans, under the same promise."""
+        try:
+            handled = cycle.sampled or ()
+            for record, _ in handled:
+                self._remember(batch.partition, record)
             if handled:
                 self._write(batch, cycle, handled)
         except Exception as error:
@@ -146,17 +192,12 @@ class _CycleSpans:
                 moments=[Moment("durable", cycle.durable_ns)],
             )
 
-    def _is_new(self, partition: int, record: Record) -> bool:
-        """A lane may get a record twice, at once when it was written and by the fetch; the second handling is short and does nothing."""
-        place = partition, record.headers.get(headers.STREAM, b""), record.headers.get(headers.SEQUENCE, b"")
-        if not place[2]:
-            return True
-        if place in self._recent:
-            return False
-        self._recent[place] = None
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
-        return True
+    def _remember(self, partition: int, record: Record) -> None:
+        place = _place(partition, record)
+        if place is not None:
+            self._recent[place] = None
+            if len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
 
     def _write_cycle(
         self,
@@ -199,6 +240,12 @@ class _CycleSpans:
                 attributes={},
             )
         return trace_id, span_id
+
+
+def _place(partition: int, record: Record) -> Place | None:
+    """Where a record is stored; None for one that says nothing of it, which is always new."""
+    sequence = record.headers.get(headers.SEQUENCE, b"")
+    return (partition, record.headers.get(headers.STREAM, b""), sequence) if sequence else None
 
 
 def _cycle_of(batch: Batch) -> _Cycle:

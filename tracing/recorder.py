@@ -22,7 +22,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.trace.propagation import set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from tracing.message import SEND, TracedMessage, span_id_of, write_traceparent
+from tracing.message import SEND, TracedMessage, TraceParent, span_id_of, write_traceparent
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,12 @@ class SpanRecorder:
 
     def is_sampled(self, message: TracedMessage) -> bool:
         """Whether the trace of a message is recorded."""
-        parent = None
-        if message.parent is not None:
-            parent = _as_parent(message.trace_id, message.parent.span_id, sampled=message.parent.sampled)
-        return self._sampler.should_sample(parent, message.trace_id, "").decision is Decision.RECORD_AND_SAMPLE
+        return self.samples(message.trace_id, message.parent)
+
+    def samples(self, trace_id: int, parent: TraceParent | None) -> bool:
+        """Whether a trace is recorded that has this parent, or none."""
+        context = None if parent is None else _as_parent(trace_id, parent.span_id, sampled=parent.sampled)
+        return self._sampler.should_sample(context, trace_id, "").decision is Decision.RECORD_AND_SAMPLE
 
     def sampled(self, found: Iterable[tuple[T, TracedMessage | None]]) -> list[tuple[T, TracedMessage]]:
         """Those of a cycle or a write whose traces are recorded, the first ones where they are too many."""

@@ -19,6 +19,7 @@ from ops.permissions.files import KAFKA_SCRIPT, PUBLISHED, nats_file
 from tests.security.access_rules import add_rules
 from tests.security.certificates import Certificates
 from tests.security.nats_keys import Key, user_key
+from tests.short_lived import short_lived
 
 PASSWORD_ROLES = ("reader", "analyst", "importer", "operator", "administrator")
 CLIENT = "client"
@@ -104,7 +105,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         nats_users=_users(folder / "stack" / "nats", worker, nats_passwords),
         kafka_users=kafka_passwords,
     )
-    with Stack(folder / "stack", security=security) as stack:
+    with short_lived(Stack(folder / "stack", security=security)) as stack:
         admin = KafkaCluster(
             stack.kafka_for_certificates,
             "SSL",

@@ -8,13 +8,14 @@ import hashlib
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from nats.aio.client import Client
 
 from bridge.jetstream import api
 from config.settings import Settings
+from ops import probe
 from ops.client import CommandMessage, PersonClient, QueryFailed
 from ops.workers import Worker
 from tests.security.conftest import Secured
@@ -40,6 +42,8 @@ class Running:
 
     worker: Worker
     tokens: dict[str, str]
+    trusting: ssl.SSLContext
+    """Knows who signed the certificate of the pages."""
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +76,17 @@ http_token_sha256 = ["{digests["other"]}"]
         kafka_bootstrap=secured.endpoints.kafka_bootstrap,
         data=secured.folder / "worker",
         logs=secured.folder / "logs",
-        settings={**secured.worker(), "PERSON_ACCESS": "granted", "PERSON_GRANTS_FILE": str(grants)},
+        settings={
+            **secured.worker(),
+            "PERSON_ACCESS": "granted",
+            "PERSON_GRANTS_FILE": str(grants),
+            "PERSON_HTTP_TLS_CERT_FILE": str(secured.certificates.server),
+        },
     )
     worker.start()
     try:
         worker.await_ready()
-        yield Running(worker, tokens)
+        yield Running(worker, tokens, ssl.create_default_context(cafile=secured.certificates.authority))
     finally:
         worker.ask_to_end()
         worker.await_end()
@@ -117,19 +126,27 @@ class AsRole:
 
 
 def page(running: Running, path: str, token: str | None = None) -> int:
-    request = urllib.request.Request(f"http://127.0.0.1:{running.worker.port}{path}")
+    request = urllib.request.Request(running.worker.address + path)
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5, context=running.trusting) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
             return error.code
 
 
+def status_of(running: Running, token: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{running.worker.address}/status", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=5, context=running.trusting) as answer:
+        document: dict[str, Any] = json.load(answer)
+    return document
+
+
 def metrics_of(running: Running) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{running.worker.port}/metrics", timeout=5) as answer:
+    address = f"{running.worker.address}/metrics"
+    with urllib.request.urlopen(address, timeout=5, context=running.trusting) as answer:
         text: str = answer.read().decode()
     return text
 
@@ -150,7 +167,7 @@ def person(secured: Secured, role: str, *words: str, kafka_user: str | None = No
 
 @pytest.mark.slow
 async def test_commands_queries_and_verbs_work_with_the_published_rights_and_nothing_else_does(
-    secured: Secured, running: Running
+    secured: Secured, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with PersonClient(secured.settings_of("client").nats) as client:
         outcome = await client.send(CommandMessage("person.commands.create", ADA))
@@ -209,13 +226,23 @@ async def test_commands_queries_and_verbs_work_with_the_published_rights_and_not
 
     async with PersonClient(secured.settings_of("operator").nats) as operator:
         letters = (await operator.query("list_dead_letters", {}))["data"]
-        act = {"letter": letters[0]["letter"], "by": "user:operator", "why": "sent by a test", "timeout_ms": 5000}
+        act = {"letter": letters[0]["letter"], "by": "user:somebody-else", "why": "sent by a test", "timeout_ms": 5000}
         assert (await operator.query("discard_dead_letter", act, timeout_ms=5000))["data"]["done"], letters
+        [done] = (await operator.query("list_dead_letter_acts", {"limit": 1}))["data"]
+        assert (done["by"], done["result"]["claimed_by"]) == ("user:operator", "user:somebody-else")
 
     assert page(running, "/readyz") == page(running, "/metrics") == 200
     assert page(running, "/status") == 401
     assert page(running, "/status", running.tokens["other"]) == 403
-    assert page(running, "/status", running.tokens["dashboard"]) == 200
+    document = status_of(running, running.tokens["dashboard"])
+    assert document["settings"]["pages_encrypted"] is True
+    assert {row["owner"].rstrip("/") for row in document["installation"]} == {running.worker.address}
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        page(replace(running, trusting=ssl.create_default_context()), "/livez")
+    monkeypatch.setenv("PERSON_HTTP_PORT", str(running.worker.port))
+    assert probe.main() == 1, "the pages are served in clear too"
+    monkeypatch.setenv("PERSON_HTTP_TLS_CERT_FILE", str(secured.certificates.server))
+    assert probe.main() == 0
     metrics = metrics_of(running)
     assert 'person_access_denied_total{action="query",resource="get_events"} 1.0' in metrics
     assert 'person_access_denied_total{action="page",resource="/status"} 2.0' in metrics

@@ -8,9 +8,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("agents", "bridge", "config", "connections", "lanes", "local", "ops", "queries", "tables", "tracing")
+PRODUCT = (
+    "agents",
+    "bridge",
+    "config",
+    "connections",
+    "lanes",
+    "local",
+    "ops",
+    "queries",
+    "tables",
+    "tracing",
+    "wiring",
+)
 CLIENTS = {"AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "AIOKafkaClient"}
-OPENING = {"connect", "PersonClient", "ensure_topics", "plan_trim", "lags", "check_routes", "trim", "DurableProducer"}
+OPENING = {
+    "connect",
+    "connected",
+    "PersonClient",
+    "ensure_topics",
+    "plan_trim",
+    "lags",
+    "check_routes",
+    "trim",
+    "DurableProducer",
+}
 """Functions and classes of ours that open connections."""
 
 

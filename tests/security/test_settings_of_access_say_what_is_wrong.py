@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ SECRET = "correct horse battery staple"
         ({"nats_tls_ca_file": "/not/there"}, "PERSON_NATS_TLS_CA_FILE: /not/there cannot be read"),
         ({"nats_tls": True, "nats_tls_key_file": __file__}, "a key needs its certificate"),
         ({"nats_tls_ca_file": __file__}, "holds no certificates in PEM"),
+        ({"http_tls_key_file": __file__}, "PERSON_HTTP_TLS_CERT_FILE is not: a key needs its certificate"),
+        ({"http_tls_cert_file": "/not/there"}, "PERSON_HTTP_TLS_CERT_FILE: /not/there cannot be read"),
+        ({"http_tls_cert_file": __file__}, "and its key do not fit"),
         ({"kafka_user": "ada"}, "PERSON_KAFKA_USER and PERSON_KAFKA_PASSWORD belong together"),
         ({"kafka_user": "ada", "kafka_password": SECRET}, "a password goes over TLS only"),
         ({"kafka_security": "SASL_SSL"}, "set PERSON_KAFKA_USER and PERSON_KAFKA_PASSWORD"),
@@ -90,3 +94,13 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
         Settings(nats_tls_cert_file=certificates.authority).check_access()
 
     Settings(nats_tls_ca_file=certificates.authority, nats_tls_cert_file=certificates.server).check_access()
+
+
+def test_pages_are_in_clear_without_a_certificate_and_never_under_a_protocol_that_is_broken(tmp_path: Path) -> None:
+    served = Settings(http_tls_cert_file=Certificates(tmp_path).server).pages
+    context = served.context()
+
+    assert (Settings().pages.scheme, Settings().pages.context()) == ("http", None)
+    assert served.scheme == "https"
+    assert context is not None
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -16,6 +16,7 @@ from bridge.jetstream import api
 from config import streams
 from config.settings import Settings
 from domain.ids import saga_id_of
+from domain.status import Status
 from local.neighbours.faults import Behaviour
 from local.neighbours.running import run_neighbours
 from local.stack import Endpoints
@@ -23,7 +24,7 @@ from ops.cli import main
 from ops.client import CommandMessage, PersonClient
 from ops.workers import Worker
 from tests.agents.saga_watch import until_saga
-from tests.tracing.receiver import Receiver, receiving
+from tests.tracing.receiver import ReceivedSpan, Receiver, receiving
 
 Row = dict[str, Any]
 
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.slow
 ONBOARDING = ("create", "--name", "Ada Lovelace", "--data", '{"onboarding": true}')
 STORED = {"command", "event", "saga event", "request", "answer"}
 """Kinds of hops that have spans of their own."""
+ASKER = "c" * 16
 NOBODY = "0190c8a2-7b1e-4c3d-9a4f-00000000ffff"
 
 
@@ -65,6 +67,7 @@ async def test_every_hop_of_an_onboarding_is_drawn_and_exported(
                 saga_id = saga_id_of(f"onboarding:{created['person_id']}:1")
                 await until_saga(client.nc, saga_id, _waits_for("BasicInfoStep"))
                 drawn = await _all_visible(created["command_id"])
+                await _ask(client, drawn)
                 of_saga = await _traced(saga_id)
                 text = await asyncio.to_thread(_run, created["command_id"])
                 of_event = await _traced("--person", created["person_id"], "--event", "2")
@@ -93,6 +96,21 @@ async def test_every_hop_of_an_onboarding_is_drawn_and_exported(
     _assert_exported(drawn, collector)
 
 
+async def _ask(client: PersonClient, drawn: Row) -> None:
+    """Search, in the trace that is drawn, for what the index holds of it by then; and subscribe, which the end of the worker ends."""
+    [trace_id] = drawn["trace_ids"]
+    positions = [
+        {"partition": row["partition"], "stream_sequence": row["stream_sequence"]}
+        for row in _rows(drawn)
+        if row["kind"] == "event"
+    ]
+    asked = {"text": "Lovelace", "filters": {"status": list(Status)}, "min_position": positions}
+    headers = {"traceparent": f"00-{trace_id}-{ASKER}-01"}
+    found = await client.query("search", asked, timeout_ms=5000, headers=headers)
+    assert [hit["display_name"] for hit in found["data"]] == ["Ada Lovelace"]
+    await client.query("subscribe", {"projection": "summary"})
+
+
 def _waits_for(step: str) -> Callable[[list[Row]], bool]:
     return lambda events: any(
         one["type"] == "person.saga.step_started" and one["data"]["step"] == step for one in events
@@ -101,7 +119,7 @@ def _waits_for(step: str) -> Callable[[list[Row]], bool]:
 
 async def _all_visible(wanted: str) -> Row:
     """The flow once the positions tell, which are written every second, that all of it is in the tables."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = await _traced(wanted)
             events = [row for row in _rows(found) if row["kind"] in ("event", "saga event")]
@@ -198,13 +216,15 @@ def _assert_exported(found: Row, collector: Receiver) -> None:
     for row in _rows(found):
         if row["kind"] not in STORED:
             continue
-        steps = {one.name.split()[0] for one in collector.of_message(row["id"]) if one.trace_id == trace_id}
+        of_message = [one for one in collector.of_message(row["id"]) if one.trace_id == trace_id]
+        steps = {one.name.split()[0] for one in of_message if not one.name.startswith("index ")}
         # A request ends in its stream: other domains read it there.
         expected = {"publish"} if row["kind"] == "request" else {"publish", "send", "process"}
         assert steps == expected, (row["type"], steps)
     roots = [one for one in spans if not one.parent_id]
     assert [(one.service, one.name) for one in roots] == [("person-cli", "publish PERSON_COMMANDS")]
-    assert all(one.parent_id in by_id for one in spans if one.parent_id)
+    assert all(one.parent_id in by_id for one in spans if one.parent_id not in ("", ASKER))
+    _assert_read_models(spans, collector)
     for one in spans:
         if one.name.startswith("process "):
             assert one.attributes["messaging.system"] == "kafka"
@@ -219,3 +239,19 @@ def _assert_exported(found: Row, collector: Receiver) -> None:
     text = repr(collector.spans)
     assert "Ada" not in text
     assert "Lovelace" not in text
+
+
+def _assert_read_models(spans: list[ReceivedSpan], collector: Receiver) -> None:
+    by_id = {one.span_id: one for one in collector.spans}
+    [question] = [one for one in spans if one.name == "query search"]
+    assert (question.parent_id, question.attributes["person.query.rows"]) == (ASKER, 1)
+    assert {one.name for one in spans if one.parent_id == question.span_id} == {"read search_hits"}
+    assert [one.attributes["person.subscription.ending"] for one in by_id.values() if "subscription" in one.name]
+    for topic in ("person.events", "person.sagas"):
+        indexed = [one for one in spans if one.name == f"index {topic}"]
+        assert indexed
+        for one in indexed:
+            assert by_id[one.parent_id].name == f"process {topic}"
+            [(_, batch_id)] = one.links
+            assert by_id[batch_id].name == f"index batch {topic}"
+            assert (one.trace_id, one.parent_id) in by_id[batch_id].links

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,17 +14,22 @@ from nats.aio.client import Client
 
 from bridge.ingress import KafkaRecord
 from lanes.agent import Batch, LaneAgent
+from queries.endpoints import ENDPOINTS
 from tracing.otlp import TracesUnavailableError, open_recorder
 from tracing.worker import NoTraces, worker_traces
 
 PROBE = """
 import sys
 import app
+from queries.endpoints import ENDPOINTS
 loaded = sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "tracing.")))
 assert loaded == ["tracing.otlp", "tracing.worker"], loaded
 assert type(app.app.nc).__module__ == "nats.aio.client"
 traced = [one for agents in app.app.lanes._agents.values() for one in agents if type(one).__module__.startswith("tracing")]
 assert traced == []
+assert app.app._queries._endpoints is ENDPOINTS
+opened = app.app._opened
+assert opened.index.on_indexed == opened.processes.index.on_indexed == app.app._queries.on_session_over == []
 """
 
 
@@ -43,6 +49,7 @@ def traces(**given: Any) -> NoTraces:
 def test_everything_is_given_back_as_it_came() -> None:
     off = traces(on=False)
     agents = [Idle(), Idle()]
+    told: Any = SimpleNamespace(on_indexed=[], on_session_over=[])
 
     async def write(topic: str, by_partition: dict[int, list[KafkaRecord]]) -> None:
         """Nothing."""
@@ -50,6 +57,10 @@ def test_everything_is_given_back_as_it_came() -> None:
     assert type(off.client()) is Client
     assert off.agents("person.events", agents) is agents
     assert off.writer(write) is write
+    assert off.questions(ENDPOINTS) is ENDPOINTS
+    off.follow_index("person.events", told)
+    off.follow_subscriptions(told)
+    assert told.on_indexed == told.on_session_over == []
     assert off.recorder is None
 
 
