@@ -6,15 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from bridge.append import MAX_BATCH
 from bridge.errors import BridgeError
 from bridge.route_file import RouteFileError
 from config.settings import Settings
@@ -29,13 +26,18 @@ from ops import output
 from ops.backup.verbs import backup_verb, restore_verb
 from ops.client import ClientError, CommandMessage, PersonClient, QueryFailed
 from ops.client_traces import client_traces
+from ops.command_line import CommandLine
 from ops.contracts.verb import contracts
 from ops.dlq.group import dlq_group
 from ops.doctor.verb import doctor_verb
 from ops.generations.verbs import generations_group
+from ops.importing.verb import import_verb
 from ops.installation import settings
 from ops.listing import listing
+from ops.migrating.verb import migrate_verb
 from ops.neighbours import neighbours_verb
+from ops.option_rules import require_actor, require_id
+from ops.options import as_json_option
 from ops.permissions.verb import permissions_verb
 from ops.policies.verbs import policies_group
 from ops.query import query_verb
@@ -53,12 +55,8 @@ CREATE = "person.commands.create"
 START_SAGA = "person.commands.saga.start"
 ALL_COMMANDS = {**COMMANDS, **PROCESS_COMMANDS}
 
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION, prog_name="person")
 def main() -> None:
     """A pure event-driven Person domain on NATS JetStream, Kafka and Faust.
@@ -84,7 +82,11 @@ def main() -> None:
 )
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Workers to run.")
 @click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("build/stack"), show_default=True, help="Data folder."
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/stack"),
+    show_default=True,
+    help="Data folder.",
 )
 @click.option("--nats-port", type=click.IntRange(1, 65535), help="Port of NATS; a free one if left out.")
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of Kafka; a free one if left out.")
@@ -116,7 +118,11 @@ def up(nodes: str, workers: int, data: Path, nats_port: int | None, kafka_port: 
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of this worker's tables (PERSON_DATA_DIR).")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of this worker's tables (PERSON_DATA_DIR).",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of its HTTP pages (PERSON_HTTP_PORT).")
 def worker(data: Path | None, port: int | None) -> None:
     """Run one worker against PERSON_NATS_URL and PERSON_KAFKA_BOOTSTRAP, or the stack that `person up` runs here.
@@ -186,6 +192,7 @@ def send(
             fault = f"--{option} and {option} in --data are given; use one"
     if fault is not None:
         output.fail(output.EXIT_USAGE, fault, as_json=as_json)
+    require_actor("--actor", actor, as_json=as_json)
     if name is not None:
         try:
             body["name"] = PersonName.parse(name).model_dump(mode="json", exclude_none=True)
@@ -212,7 +219,7 @@ def send(
     outcome = _with_client(run, as_json)
     good = outcome["status"] in ("accepted", "stored")
     if as_json:
-        output.envelope("ok" if good else "refused", outcome)
+        output.envelope("ok" if good else "refused", outcome, () if good else [_refusal(outcome)])
     else:
         output.text.print(_outcome_text(outcome), markup=False)
         if outcome.get("code") == "invalid_command":
@@ -234,6 +241,7 @@ def get(person_id: str, as_of_sequence: int | None, min_position: str | None, as
       person get 0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60
       person get ID --as-of-sequence 1 --json
     """
+    require_id("PERSON_ID", person_id, as_json=as_json)
     request: dict[str, Any] = {"person_id": person_id}
     if as_of_sequence is not None:
         request["as_of_sequence"] = as_of_sequence
@@ -265,6 +273,7 @@ def timeline(person_id: str, order: str, types: tuple[str, ...], as_json: bool) 
     if unknown:
         known = ", ".join(sorted(EVENTS))
         output.fail(output.EXIT_USAGE, f"--type {unknown[0]!r} is no event type; there are: {known}", as_json=as_json)
+    require_id("PERSON_ID", person_id, as_json=as_json)
     request = {"person_id": person_id, "order": order, "types": list(types)}
     answer = _with_client(lambda client: client.query("get_timeline", request), as_json)
     if as_json:
@@ -288,133 +297,12 @@ def outcome(command_id: str, as_json: bool) -> None:
     Example:
       person outcome 0190c8a2-7b1e-7c3d-9a4f-1b2c3d4e5f60
     """
+    require_id("COMMAND_ID", command_id, as_json=as_json)
     answer = _with_client(lambda client: client.query("get_outcome", {"command_id": command_id}), as_json)
     if as_json:
         output.envelope("ok", answer["data"])
     else:
         output.text.print(_outcome_text(answer["data"]), markup=False)
-
-
-@main.command(name="import")
-@click.argument("kind", type=click.Choice(["git", "vcard", "csv", "scim"]))
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--mapping", type=click.Path(path_type=Path), help="csv: the TOML file that says what the columns mean.")
-@click.option("--system", default="scim", show_default=True, help="scim: the system that the users come from.")
-@click.option(
-    "--employed-since",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="vcard, scim: first day of an employment whose source names none.",
-)
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path),
-    help="File for everything that was left out or refused, one JSON object per line.",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check everything, send nothing.")
-@as_json_option
-def import_(
-    kind: str,
-    path: Path,
-    mapping: Path | None,
-    system: str,
-    employed_since: datetime | None,
-    rejects: Path | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Import persons from a git repository, vCard files, a CSV file or SCIM 2.0 users.
-
-    Importing the same source twice changes nothing. Of a source that changed, only the differences are sent.
-    What cannot be imported is listed with its reason.
-
-    \b
-    Examples:
-      person import git .
-      person import vcard examples/
-      person import vcard contacts.vcf --dry-run
-      person import csv examples/people.csv --mapping examples/people.toml --rejects rejects.ndjson
-      person import scim examples/users.scim.json --system corporate
-    """
-    from ops.importing.plan import ImportSourceError
-    from ops.importing.report import begin_rejects
-    from ops.importing.sending import send_plan
-    from ops.importing.sources import Reading, plan_source
-
-    nats = _settings(as_json).nats
-    try:
-        reading = Reading(mapping, system, employed_since.date() if employed_since else None)
-        plan = plan_source(kind, path, reading)
-        if rejects is not None:
-            begin_rejects(rejects)
-        report = asyncio.run(send_plan(kind, plan, nats=nats, dry_run=dry_run, show_progress=not as_json))
-        if rejects is not None:
-            report.write_rejects(rejects)
-    except ImportSourceError as error:
-        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
-    except (ClientError, BridgeError) as error:
-        output.fail(output.EXIT_NATS, str(error), as_json=as_json)
-    if as_json:
-        output.envelope("ok", report.as_data())
-    else:
-        output.text.print(report.as_text(), markup=False)
-
-
-@main.command()
-@click.argument("source")
-@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
-@click.option(
-    "--skip-refused",
-    is_flag=True,
-    help="Leave out persons that cannot be migrated; without it nothing is written then.",
-)
-@click.option(
-    "--batch",
-    "per_batch",
-    default=MAX_BATCH,
-    show_default=True,
-    type=click.IntRange(1, MAX_BATCH),
-    help="Events of an atomic batch; other writers wait no longer than for one.",
-)
-@as_json_option
-def migrate(source: str, dry_run: bool, skip_refused: bool, per_batch: int, as_json: bool) -> None:
-    """Copy the events of SOURCE, a stream or a file with one event a line, into the event stream in their newest versions.
-
-    A run that was cut off goes on where it ended; a repeated one changes nothing. At the end source and target are
-    folded and compared. Exit code 1 when something was refused or differs.
-
-    \b
-    Examples:
-      person migrate PEOPLE_V1 --dry-run
-      person migrate PEOPLE_V1
-      person migrate old-events.ndjson --skip-refused
-    """
-    from ops.migrating.copying import MigrationStoppedError
-    from ops.migrating.migration import migrate as run
-    from ops.migrating.source import MigrationSourceError
-
-    nats = _settings(as_json).nats
-    try:
-        report = asyncio.run(
-            run(
-                nats,
-                source,
-                dry_run=dry_run,
-                skip_refused=skip_refused,
-                per_batch=per_batch,
-                show_progress=not as_json,
-            )
-        )
-    except MigrationSourceError as error:
-        output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
-    except MigrationStoppedError as error:
-        output.fail(output.EXIT_FAILURE, str(error), as_json=as_json)
-    except (BridgeError, NatsError, TimeoutError) as error:
-        output.fail(output.EXIT_NATS, str(error) or "NATS did not answer; run the migration again", as_json=as_json)
-    if as_json:
-        output.envelope("ok" if report.good else "failed", report.as_data())
-    else:
-        output.text.print(report.as_text(), markup=False)
-    raise SystemExit(output.EXIT_OK if report.good else output.EXIT_FAILURE)
 
 
 @main.command()
@@ -516,12 +404,18 @@ def _outcome_text(outcome: dict[str, Any]) -> str:
         position = outcome["position"]
         lines.append(f"position  {position['partition']}:{position['stream_sequence']}")
     if outcome.get("code"):
-        lines.append(f"{outcome['code']}: {outcome.get('reason', '')}")
+        lines.append(_refusal(outcome))
         facts = outcome.get("facts") if outcome["code"] != "invalid_command" else None
         lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in (facts or {}).items()]
     return "\n".join(lines)
 
 
+def _refusal(outcome: dict[str, Any]) -> str:
+    return f"{outcome['code']}: {outcome.get('reason', '')}"
+
+
+main.add_command(import_verb(_settings))
+main.add_command(migrate_verb(_settings))
 main.add_command(generations_group(_settings))
 main.add_command(replay_verb(_settings))
 main.add_command(dlq_group(_with_client))

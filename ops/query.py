@@ -15,6 +15,7 @@ from config.settings import Settings
 from ops import output
 from ops.client import ClientError, PersonClient, QueryFailed
 from ops.listing import listing
+from ops.options import as_json_option
 
 Loaded = Callable[[bool], Settings]
 WithClient = Callable[..., dict[str, Any]]
@@ -27,7 +28,7 @@ def query_verb(with_client: WithClient, loaded: Loaded) -> click.Command:
     @click.argument("endpoint")
     @click.option("--data", default="{}", show_default=True, help="The request as JSON.")
     @click.option("--stream", is_flag=True, help="Ask for a stream and print one row a line.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def query(endpoint: str, data: str, stream: bool, as_json: bool) -> None:
         """Ask ENDPOINT and print what it answers; docs/reference/queries.md has the fields and an example of each.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aiokafka.errors import KafkaError
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.errors import BridgeError
 from bridge.lag import lags
 from bridge.reports import ROUTES, gather
@@ -26,27 +25,20 @@ async def listed(settings: Settings) -> list[dict[str, Any]]:
     Raises RouteFileError for a wrong file and BridgeError when a server does not answer.
     """
     routes = routes_of(settings)
-    nc = Client()
-    await connect(nc, settings.nats, name="person routes")
-    try:
-        behind = await lags(nc, settings.kafka, routes, settings.partitions)
-        answers = await gather(nc, settings.app_id, ROUTES, wait_s=WORKERS_ANSWER_S)
-    except (KafkaError, NatsError, OSError) as error:
-        raise BridgeError(f"the routes could not be asked for ({type(error).__name__}): {error}") from error
-    finally:
-        await nc.close()
+    async with connected(settings.nats, name="person routes") as nc:
+        try:
+            behind = await lags(nc, settings.kafka, routes, settings.partitions)
+            answers = await gather(nc, settings.app_id, ROUTES, wait_s=WORKERS_ANSWER_S)
+        except (KafkaError, NatsError, OSError) as error:
+            raise BridgeError(f"the routes could not be asked for ({type(error).__name__}): {error}") from error
     return [_entry(route, behind[route.name], answers) for route in routes]
 
 
 async def checked(settings: Settings) -> list[str]:
     """What is wrong with the routes: rules of the file, or streams and topics that cannot carry; empty when nothing is."""
     routes = routes_of(settings)
-    nc = Client()
-    await connect(nc, settings.nats, name="person routes")
-    try:
+    async with connected(settings.nats, name="person routes") as nc:
         return await check_routes(nc, settings.kafka, routes)
-    finally:
-        await nc.close()
 
 
 def table(entries: list[dict[str, Any]]) -> list[str]:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import click
 
-from domain.envelope import ACTOR_PATTERN
-from domain.ids import is_person_id
+from domain.sagas.catalogue import SAGAS
 from domain.sagas.state import SagaStatus
 from ops import output
 from ops.client import CommandMessage, PersonClient, QueryFailed
+from ops.option_rules import require_actor, require_id, require_reason, so_long_ago
+from ops.options import as_json_option, outcome_timeout_option
 
 Row = dict[str, Any]
 WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool], Any]
 
-SAGA_NAMES = ("onboarding", "merge", "archival", "cross_domain_sync", "erasure")
+SAGA_NAMES = tuple(SAGAS)
 LISTED = 500
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ACTS = {"retry": "retried", "skip": "skipped", "compensate": "cancelled", "abort": "aborted"}
 
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 reason_option = click.option("--reason", required=True, help="Why, 1 to 500 characters; it is recorded with the saga.")
 actor_option = click.option(
     "--actor",
     default="user:cli",
     show_default=True,
     help="Who does it, as kind:id; it is recorded with the saga.",
-)
-timeout_option = click.option(
-    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds to wait for an outcome."
 )
 
 
@@ -84,12 +76,19 @@ def sagas_group(with_client: WithClient) -> click.Group:
           person sagas list --parked --saga cross_domain_sync
           person sagas list --status Failed --step identity --json
         """
-        _require_id("--person", person_id, as_json)
+        require_id("--person", person_id, as_json=as_json)
+        known = {one.name for definition in SAGAS.values() for one in definition.steps}
+        if step is not None and step not in known:
+            line = f"--step {step}: there is no such step; there are: {', '.join(sorted(known))}"
+            output.fail(output.EXIT_USAGE, line, as_json=as_json)
+        if parked and is_open:
+            line = "--parked and --open exclude each other: a parked saga has failed"
+            output.fail(output.EXIT_USAGE, line, as_json=as_json)
         request: Row = {"limit": limit, "status": [*statuses, *(("Running", "Compensating") if is_open else ())]}
         given = {"saga": saga, "step": step, "person_id": person_id, "parked": True if parked else None}
         request |= {name: value for name, value in given.items() if value is not None}
         if older_than is not None:
-            request["updated_before"] = _before(older_than, as_json)
+            request["updated_before"] = so_long_ago("--older-than", older_than, as_json=as_json)
         answer = with_client(lambda client: client.query("list_sagas", request), as_json)
         if as_json:
             output.envelope("ok", answer["data"])
@@ -108,7 +107,7 @@ def sagas_group(with_client: WithClient) -> click.Group:
         Example:
           person sagas show SAGA
         """
-        _require_id("SAGA_ID", saga_id, as_json)
+        require_id("SAGA_ID", saga_id, as_json=as_json)
         found = with_client(lambda client: client.query("get_saga", {"saga_id": saga_id}), as_json)["data"]
         if as_json:
             output.envelope("ok", found)
@@ -117,13 +116,14 @@ def sagas_group(with_client: WithClient) -> click.Group:
 
     def act(verb: str, saga_ids: Sequence[str], data: Row, actor: str, timeout: float, as_json: bool) -> None:
         for saga_id in saga_ids:
-            _require_id("SAGA_ID", saga_id, as_json)
-        if re.fullmatch(ACTOR_PATTERN, actor) is None:
-            output.fail(output.EXIT_USAGE, "--actor must have the form kind:id, e.g. user:ada", as_json=as_json)
+            require_id("SAGA_ID", saga_id, as_json=as_json)
+        require_actor("--actor", actor, as_json=as_json)
+        require_reason("--reason", data["reason"], as_json=as_json)
         done = with_client(lambda client: acted(client, verb, saga_ids, data, actor, timeout), as_json)
         good = all(one["status"] == "accepted" for one in done)
         if as_json:
-            output.envelope("ok" if good else "refused", done)
+            refused = [_done(verb, one) for one in done if one["status"] != "accepted"]
+            output.envelope("ok" if good else "refused", done, refused)
         else:
             for one in done:
                 output.text.print(_done(verb, one), markup=False)
@@ -133,7 +133,7 @@ def sagas_group(with_client: WithClient) -> click.Group:
     @click.argument("saga_ids", metavar="SAGA_ID...", nargs=-1, required=True)
     @reason_option
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def retry(saga_ids: tuple[str, ...], reason: str, actor: str, timeout: float, as_json: bool) -> None:
         """Let parked sagas go on from the step that failed. Exit code 1 when one was refused.
@@ -149,7 +149,7 @@ def sagas_group(with_client: WithClient) -> click.Group:
     @click.argument("step")
     @reason_option
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def skip(saga_id: str, step: str, reason: str, actor: str, timeout: float, as_json: bool) -> None:
         """Take STEP of SAGA_ID, or its undo, as done, because somebody has done it by hand. The saga goes on behind it.
@@ -164,7 +164,7 @@ def sagas_group(with_client: WithClient) -> click.Group:
     @click.argument("saga_ids", metavar="SAGA_ID...", nargs=-1, required=True)
     @reason_option
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def compensate(saga_ids: tuple[str, ...], reason: str, actor: str, timeout: float, as_json: bool) -> None:
         """Cancel running sagas: what they have done is undone in reverse order. Refused behind the pivot.
@@ -180,7 +180,7 @@ def sagas_group(with_client: WithClient) -> click.Group:
     @reason_option
     @actor_option
     @click.option("--yes", is_flag=True, help="Do not ask.")
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def abort(saga_ids: tuple[str, ...], reason: str, actor: str, yes: bool, timeout: float, as_json: bool) -> None:
         """End sagas as they are, for good: nothing is sent or undone any more.
@@ -323,16 +323,3 @@ def _done(verb: str, outcome: Row) -> str:
     return f"{line}{outcome['status']}: {outcome['code']}: {outcome.get('reason', '')}" + (
         f" (it is {status})" if status else ""
     )
-
-
-def _before(older_than: str, as_json: bool) -> str:
-    match = _DURATION.fullmatch(older_than)
-    if match is None:
-        output.fail(output.EXIT_USAGE, "--older-than must be a number and s, m, h or d, e.g. 10m", as_json=as_json)
-    return (datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})).isoformat()
-
-
-def _require_id(option: str, given: str | None, as_json: bool) -> None:
-    if given is not None and not is_person_id(given):
-        line = f"{option} must be a UUID in lower case with hyphens, neither nil nor max"
-        output.fail(output.EXIT_USAGE, line, as_json=as_json)

@@ -11,6 +11,7 @@ from agents.inactivity_schedule import sweep_now
 from config.settings import Settings
 from ops import output
 from ops.client import PersonClient
+from ops.options import as_json_option
 
 Loaded = Callable[[bool], Settings]
 WithClient = Callable[[Callable[[PersonClient], Awaitable[dict[str, Any]]], bool], dict[str, Any]]
@@ -20,7 +21,7 @@ def sweep_verb(with_client: WithClient, loaded: Loaded) -> click.Command:
     """The verb that sweeps."""
 
     @click.command(name="sweep")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def sweep(as_json: bool) -> None:
         """Look for persons of whom nothing was heard for long, now. Doing it twice reports nobody twice.
 

@@ -78,7 +78,7 @@ def start_team(addresses: Addresses, count: int, data: Path, settings: dict[str,
             worker.start()
         for worker in team:
             worker.await_ready()
-            _say(f"{worker.name} ready at http://127.0.0.1:{worker.port} (process {worker.process.pid})")
+            _say(f"{worker.name} ready at {worker.address} (process {worker.process.pid})")
     except BaseException:
         stop_team(team)
         raise

@@ -48,7 +48,12 @@ def watch_verb(loaded: Loaded) -> click.Command:
         """
         wanted = json_object("--filter", filters, as_json)
         positions = [_place(text, as_json) for text in places]
-        run_until_over(_print_changes(loaded(as_json), projection, wanted, positions, messages, as_json), as_json)
+        found = loaded(as_json)
+        for one in positions:
+            if one["partition"] >= found.partitions:
+                line = f"--from {one['partition']}:{one['stream_sequence']}: there are {found.partitions} partitions, from 0"
+                output.fail(output.EXIT_USAGE, line, as_json=as_json)
+        run_until_over(_print_changes(found, projection, wanted, positions, messages, as_json), as_json)
 
     return watch
 

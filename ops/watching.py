@@ -1,7 +1,7 @@
 """Follows a live subscription: snapshot, changes, and on after whatever happened to workers or connection.
 
 Guarantee: `messages` gives each change of a person once and in order; after a lost message, or when it was too slow, it goes on from its
-last position, with the changes of a person since then as one."""
+last position, with the changes of a person since then as one. So it does when another generation answers, with another number of partitions."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Watch:
         self._window = window
         self._positions = {one["partition"]: one["stream_sequence"] for one in positions}
         self._is_level = bool(positions)
+        self._is_served = False
         self.repetitions = 0
         """Messages that came again after another worker had taken over, and were left out."""
         self._seen: dict[str, int] = {}
@@ -68,6 +69,7 @@ class Watch:
                 except NatsTimeoutError:
                     continue
                 body = orjson.loads(message.data)
+                self._is_served = True
                 if self._is_lost(body):
                     await self._begin()
                     continue
@@ -93,6 +95,16 @@ class Watch:
         await self._subscribe()
 
     async def _subscribe(self) -> None:
+        try:
+            await self._ask()
+        except QueryFailed as error:
+            if not self._is_served or error.facts.get("rule") != "partitions":
+                raise
+            # The generation that sent these positions answers no more, and this one was not heard of in time.
+            self._positions = dict.fromkeys(range(error.facts["partitions"]), min(self._positions.values()))
+            await self._ask()
+
+    async def _ask(self) -> None:
         request: dict[str, Any] = {**self._request, "subscription_id": self._subscription_id}
         if self.positions:
             request["from"] = self.positions
@@ -121,6 +133,8 @@ class Watch:
         op = body["op"]
         if op in ("caught_up", "lagged"):
             self._is_level = self._is_level or op == "caught_up"
+            # Of all partitions, which may be others than before; of none when it is to begin anew.
+            self._positions.clear()
             self._stand_at(body.get("position", ()))
             return True
         if op != "snapshot":

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from pydantic import SecretStr, ValidationError
 
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.errors import BridgeError
 from bridge.route_file import RouteFileError
 from bridge.streams import ensure_stream
@@ -23,6 +22,7 @@ from config.settings import Settings
 from connections.errors import AccessSettingError
 from ops.installation import routes_of
 from ops.output import EXIT_KAFKA, EXIT_NATS, EXIT_USAGE
+from ops.worker_folder import FolderInUseError, hold
 
 
 async def preflight(settings: Settings) -> tuple[int, str] | None:
@@ -34,15 +34,12 @@ async def preflight(settings: Settings) -> tuple[int, str] | None:
         return EXIT_USAGE, f"setting {error}"
     except RouteFileError as error:
         return EXIT_USAGE, str(error)
-    nc = Client()
     try:
-        await connect(nc, settings.nats, name="person worker preflight")
-        for declared in streams.streams(settings.stored_partitions, settings.replicas):
-            await ensure_stream(nc, declared)
+        async with connected(settings.nats, name="person worker preflight") as nc:
+            for declared in streams.streams(settings.stored_partitions, settings.replicas):
+                await ensure_stream(nc, declared)
     except (BridgeError, NatsError, TimeoutError) as error:
         return EXIT_NATS, str(error) or f"NATS at {settings.nats_url}: {type(error).__name__}; is JetStream enabled?"
-    finally:
-        await nc.close()
     admin = AIOKafkaAdminClient(**settings.kafka.client_options(), request_timeout_ms=5000)
     try:
         await admin.start()
@@ -74,6 +71,11 @@ def run(settings: Settings, *, data: Path | None = None, port: int | None = None
         code, line = found
         sys.stderr.write(f"person worker: {line}\n")
         return code
+    try:
+        hold(settings.data_dir)
+    except FolderInUseError as error:
+        sys.stderr.write(f"person worker: {error}\n")
+        return EXIT_USAGE
     for name in Settings.model_fields:
         value = getattr(settings, name)
         # A secret is in the environment already, or in a file.

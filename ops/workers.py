@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from local.processes import ChildProcess
 from ops.installation import WorkerProcess
+from ops.probe import opened
 
-READY_BUDGET_S = 60.0
+READY_BUDGET_S = 180.0
 
 
 class WorkerError(Exception):
@@ -53,6 +53,9 @@ class Worker:
             "PERSON_HTTP_PORT": str(self.port),
             **(settings or {}),
         }
+        scheme = "https" if self._environment.get("PERSON_HTTP_TLS_CERT_FILE") else "http"
+        self.address = f"{scheme}://127.0.0.1:{self.port}"
+        """Where its pages are."""
         self._process: ChildProcess | None = None
 
     def start(self) -> None:
@@ -94,7 +97,7 @@ class Worker:
     def page(self, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
         """A JSON page of the worker; raises OSError while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as reply:
+            with opened(self.address + path, timeout_s) as reply:
                 body: dict[str, Any] = json.load(reply)
         except urllib.error.HTTPError as error:
             with error:
@@ -104,7 +107,7 @@ class Worker:
     def ready(self) -> bool:
         """Whether the worker owns partitions, has recovered and serves."""
         try:
-            return bool(self.page("/readyz").get("ready"))
+            return bool(self.page("/readyz", timeout_s=10.0).get("ready"))
         except (OSError, ValueError):
             return False
 
@@ -122,7 +125,7 @@ class Worker:
 
     def described(self) -> WorkerProcess:
         """How others find it."""
-        return WorkerProcess(self.name, self.process.pid, f"http://127.0.0.1:{self.port}", str(self.data))
+        return WorkerProcess(self.name, self.process.pid, self.address, str(self.data))
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from nats.aio.client import Client
 
 from agents.follow_outcomes import place_subject
 from agents.generations import read_register
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
 from bridge.snapshot import restore_stream
 from bridge.topics import ensure_topics
@@ -41,9 +41,7 @@ async def restore(settings: Settings, folder: Path, *, say: Say | None = None) -
     require_whole(folder, manifest)
     _require_fitting(settings, manifest)
     say(f"the backup of {manifest.ended} is whole: {len(manifest.parts)} parts")
-    nc = Client()
-    await connect(nc, settings.nats, name="person restore")
-    try:
+    async with connected(settings.nats, name="person restore") as nc:
         done = await _restored_before(nc, settings, manifest)
         await _require_empty_kafka(settings, going_on=bool(done))
         by_name = {part.name: part for part in manifest.parts}
@@ -60,8 +58,6 @@ async def restore(settings: Settings, folder: Path, *, say: Say | None = None) -
                 assert part.state is not None
                 say(f"stream {name} restored: {part.state['messages']} messages")
         await _forget_followed(nc, settings)
-    finally:
-        await nc.close()
     return manifest
 
 

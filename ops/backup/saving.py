@@ -16,7 +16,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from agents.generations import read_register
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.ingress_route import consumer_feeding
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, api
 from bridge.snapshot import save_stream
@@ -28,6 +28,7 @@ from ops.backup.manifest import NAME, BackupError, Manifest, Part, is_whole, rea
 from ops.backup.order import saving_order
 from ops.backup.rows import TABLES, save_rows
 from ops.installation import routes_of
+from ops.stream_name import is_stream_name
 
 Say = Callable[[str], None]
 
@@ -42,16 +43,27 @@ async def backup(settings: Settings, folder: Path, *, also: Sequence[str] = (), 
 
     Raises BackupError, BridgeError, and errors of the servers; a second call on the folder goes on behind the last whole part.
     """
-    nc = Client()
-    await connect(nc, settings.nats, name="person backup")
-    try:
+    for name in also:
+        if not is_stream_name(name):
+            raise BackupError(f"--stream {name!r} is no name of a stream")
+    async with connected(settings.nats, name="person backup") as nc:
+        await _require_streams(nc, also, settings.nats_url)
         manifest = _opened(settings, folder, await _require_serving(nc, settings))
-        saving = _Saving(nc, settings, folder, manifest, say or (lambda _line: None))
+        saving = Saving(nc, settings, folder, manifest, say or (lambda _line: None))
         declared = [str(one["name"]) for one in streams.streams(settings.partitions, settings.replicas)]
         await saving.run([*declared, *also])
         return saving.manifest
-    finally:
-        await nc.close()
+
+
+async def _require_streams(nc: Client, names: Sequence[str], server: str) -> None:
+    """What an operator names besides the streams of the product must be there before the folder is begun."""
+    for name in names:
+        try:
+            await api(nc, f"STREAM.INFO.{name}")
+        except JetStreamError as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
+            raise BackupError(f"--stream {name}: there is no such stream at {server}; nothing was saved") from None
 
 
 async def _require_serving(nc: Client, settings: Settings) -> int:
@@ -79,7 +91,9 @@ async def _require_serving(nc: Client, settings: Settings) -> int:
     return sequence
 
 
-class _Saving:
+class Saving:
+    """One run: the parts that are missing, in the order that keeps them of one mind."""
+
     def __init__(self, nc: Client, settings: Settings, folder: Path, manifest: Manifest, say: Say) -> None:
         self.manifest = manifest
         self._nc = nc
@@ -88,12 +102,13 @@ class _Saving:
         self._say = say
 
     async def run(self, names: Sequence[str]) -> None:
+        """Save what is missing of these streams and of the tables; the manifest is complete then."""
         await self._require_room(names)
         before, behind = saving_order(names)
         for name in before:
             await self._stream(name)
         if any(self.manifest.part(table) is None for table in TABLES):
-            self._keep(replace(self.manifest, decided=await self._decided()))
+            self._keep(replace(self.manifest, decided=await self.decided()))
         for table in TABLES:
             if self.manifest.part(table) is None:
                 self._keep(self.manifest.with_part(await save_rows(self._settings, table, self._folder)))
@@ -122,12 +137,14 @@ class _Saving:
         )
         self._say(f"stream {name} saved: {saved.state['messages']} messages, {saved.size} bytes")
 
-    async def _decided(self) -> bool:
+    async def decided(self) -> bool:
         """Wait until every saved command has a durable outcome: what is answered later is answered on what the backup holds."""
         commands = self.manifest.part(streams.COMMANDS)
         assert commands is not None
         assert commands.state is not None
         last = int(commands.state["last_seq"])
+        if last == 0:
+            return True
         carried_to = topics.own_topics(self._settings.generation).commands
         log = ProcessedLog(
             streams.COMMANDS,

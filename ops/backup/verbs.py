@@ -17,11 +17,9 @@ from ops import output
 from ops.backup.manifest import BackupError, Manifest
 from ops.backup.restoring import restore as run_restore
 from ops.backup.saving import backup as run_backup
+from ops.options import as_json_option
 
 FindSettings = Callable[[bool], Settings]
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 
 
 def backup_verb(settings: FindSettings) -> click.Command:

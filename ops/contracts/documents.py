@@ -15,7 +15,8 @@ from domain.process_commands import PROCESS_COMMANDS
 from domain.refusals import FAILURE_CODES, QUERY_ERROR_CODES, REFUSAL_CODES
 from domain.sagas.event_data import SAGA_EVENTS
 from ops.contracts import paths
-from ops.contracts.answers import ANSWERS, STREAMED, Change, Error, Failure, Items, Success
+from ops.contracts.answer_frames import Error, Failure, Items, Success
+from ops.contracts.answers import ANSWERS, STREAMED, Change
 from ops.contracts.dead_letters import DeadLetterHeaders
 from ops.contracts.envelopes import command_schema, event_schema
 from ops.contracts.json_schema import Schema, document, entering, shown, written

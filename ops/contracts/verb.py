@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from ops import output
+from ops.options import as_json_option
 
 FOLDER: Final = Path("contracts")
 
@@ -22,7 +23,7 @@ FOLDER: Final = Path("contracts")
     show_default=True,
     help="Folder of the contracts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+@as_json_option
 def contracts(check: bool, release: bool, folder: Path, as_json: bool) -> None:
     """Write the JSON Schemas and the AsyncAPI document that the code makes.
 

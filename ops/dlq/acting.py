@@ -11,7 +11,17 @@ import click
 from ops import output
 from ops.client import PersonClient
 from ops.dlq import letters, telling
-from ops.dlq.options import as_json_option, by_option, filter_options, filters_of, timeout_option, yes_option
+from ops.dlq.options import (
+    by_option,
+    filter_options,
+    filters_of,
+    require_letter,
+    timeout_option,
+    yes_option,
+)
+from ops.option_rules import require_actor, require_reason
+from ops.options import as_json_option
+from queries.dead_letters.requests import NO_REASON
 
 WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool], Any]
 
@@ -34,7 +44,7 @@ def add_acting(dlq: click.Group, with_client: WithClient) -> None:
     @limit_option
     @rate_option
     @yes_option
-    @click.option("--why", default="the cause is mended", show_default=True, help="Why; it is recorded.")
+    @click.option("--why", default=NO_REASON, show_default=True, help="Why; it is recorded.")
     @by_option
     @timeout_option
     @as_json_option
@@ -78,6 +88,9 @@ def add_acting(dlq: click.Group, with_client: WithClient) -> None:
 
 def _act(with_client: WithClient, verb: str, letter: str | None, why: str, given: dict[str, Any]) -> None:
     as_json: bool = given["as_json"]
+    require_letter(letter, as_json=as_json)
+    require_actor("--by", given["by"], as_json=as_json)
+    require_reason("--why", why, as_json=as_json)
     filters = filters_of(given, as_json=as_json)
     if (letter is None) == (not filters and not given["everything"]):
         line = "say what: a letter, filters, or --all" if letter is None else "give either a letter or filters"
@@ -104,10 +117,11 @@ def _act(with_client: WithClient, verb: str, letter: str | None, why: str, given
     )
     still = [one for one in done if not one["done"]]
     if as_json:
-        output.envelope("ok" if not still else "failed", done)
-    else:
+        output.envelope("ok" if not still else "failed", done, [telling.result(one) for one in still])
+    elif letter is None or not still:
         output.text.print(
-            f"{len(done) - len(still)} done, {len(still)} open" if done else "nothing waits", markup=False
+            telling.total(done) if done else "nothing that waits passes the filters" if filters else "nothing waits",
+            markup=False,
         )
     raise SystemExit(output.EXIT_FAILURE if still else output.EXIT_OK)
 
@@ -131,7 +145,9 @@ class _Progress:
         self._done += 1
         if self._quiet:
             return
-        if self._total <= FEW or not result["done"]:
+        if result.get("code") is not None:
+            output.errors.print(f"person: {telling.result(result)}", markup=False)
+        elif self._total <= FEW or not result["done"]:
             output.text.print(telling.result(result), markup=False)
         now = time.monotonic()
         if self._total > FEW and now - self._told_at >= TELL_EVERY_S:

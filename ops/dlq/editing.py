@@ -13,7 +13,9 @@ import click
 from ops import output
 from ops.client import PersonClient
 from ops.dlq import letters
-from ops.dlq.options import as_json_option, by_option
+from ops.dlq.options import by_option, require_letter
+from ops.option_rules import require_actor, require_reason
+from ops.options import as_json_option
 
 WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool], Any]
 
@@ -40,6 +42,9 @@ def add_editing(dlq: click.Group, with_client: WithClient) -> None:
           person dlq edit 17 --why "the neighbour sent the old id"
           person dlq edit fold_persons/ID/1042 --file event.json --why "ticket 4711"
         """
+        require_letter(letter, as_json=as_json)
+        require_actor("--by", by, as_json=as_json)
+        require_reason("--why", why, as_json=as_json)
         if data is not None and path is not None:
             output.fail(output.EXIT_USAGE, "give either --data or --file", as_json=as_json)
         copy: bytes | None = None

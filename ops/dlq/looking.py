@@ -10,7 +10,8 @@ import click
 from ops import output
 from ops.client import PersonClient
 from ops.dlq import letters, telling
-from ops.dlq.options import as_json_option, filter_options, filters_of, show_data_option
+from ops.dlq.options import filter_options, filters_of, require_letter, show_data_option
+from ops.options import as_json_option
 
 WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool], Any]
 
@@ -37,13 +38,16 @@ def add_looking(dlq: click.Group, with_client: WithClient) -> None:
         """
         filters = filters_of(given, as_json=as_json)
         rows = with_client(lambda client: letters.listed(client, filters, limit), as_json)
+        others = (
+            0 if rows or not filters else with_client(lambda client: letters.counted(client, {}), as_json)["letters"]
+        )
         if as_json:
-            output.envelope("ok", rows)
+            output.envelope("ok", rows, [telling.nothing(others)] if others else ())
             return
         for row in rows:
             output.text.print(telling.line(row), markup=False)
         if not rows:
-            output.text.print("nothing waits", markup=False)
+            output.text.print(telling.nothing(others), markup=False)
 
     @dlq.command()
     @filter_options
@@ -72,6 +76,7 @@ def add_looking(dlq: click.Group, with_client: WithClient) -> None:
           person dlq show fold_persons/ID
           person dlq show 17 --show-data
         """
+        require_letter(letter, as_json=as_json)
         found = with_client(lambda client: letters.shown(client, letter, with_data=show_data), as_json)
         _print(found, telling.letter, as_json)
 
@@ -89,6 +94,7 @@ def add_looking(dlq: click.Group, with_client: WithClient) -> None:
           person dlq dry-run fold_persons/ID
           person dlq dry-run 17 --show-data
         """
+        require_letter(letter, as_json=as_json)
         asked = {"letter": letter, "with_data": show_data}
 
         async def ask(client: PersonClient) -> Any:
@@ -111,6 +117,7 @@ def add_looking(dlq: click.Group, with_client: WithClient) -> None:
           person dlq history
           person dlq history fold_persons/ID/1042
         """
+        require_letter(letter, as_json=as_json)
         asked = {"limit": limit} if letter is None else {"limit": limit, "letter": letter}
 
         async def ask(client: PersonClient) -> Any:

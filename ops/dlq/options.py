@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
-from domain.ids import is_person_id
 from ops import output
+from ops.option_rules import require_id, so_long_ago
+from queries.dead_letters.letter_id import parsed
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 by_option = click.option("--by", default="user:cli", show_default=True, help="Who does it, as kind:id; it is recorded.")
 show_data_option = click.option("--show-data", is_flag=True, help="Values too; they are personal data.")
 timeout_option = click.option(
@@ -47,18 +40,24 @@ def filter_options(verb: F) -> F:
 
 def filters_of(given: Mapping[str, Any], *, as_json: bool) -> dict[str, Any]:
     """The filters of a query from the options of a verb; ends with a usage error for a wrong one."""
-    found = {name: given[name] for name in ("person_id", "agent", "route", "source", "cause") if given[name]}
-    if "person_id" in found and not is_person_id(found["person_id"]):
-        line = "--person must be a UUID in lower case with hyphens, neither nil nor max"
-        output.fail(output.EXIT_USAGE, line, as_json=as_json)
+    found = {
+        name: given[name] for name in ("person_id", "agent", "route", "source", "cause") if given[name] is not None
+    }
+    require_id("--person", given["person_id"], as_json=as_json)
+    for name, text in found.items():
+        # Left out, an empty one would let every letter pass.
+        if not text:
+            output.fail(output.EXIT_USAGE, f"--{name} must not be empty", as_json=as_json)
     for option, field in (("older_than", "before"), ("younger_than", "since")):
         if given[option] is not None:
-            found[field] = _ago(f"--{option.replace('_', '-')}", given[option], as_json)
+            found[field] = so_long_ago(f"--{option.replace('_', '-')}", given[option], as_json=as_json)
     return found
 
 
-def _ago(option: str, text: str, as_json: bool) -> str:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        output.fail(output.EXIT_USAGE, f"{option} must be a number and s, m, h or d, e.g. 10m", as_json=as_json)
-    return (datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})).isoformat()
+def require_letter(letter: str | None, *, as_json: bool) -> None:
+    """The name of a letter, if one is given."""
+    try:
+        if letter is not None:
+            parsed(letter)
+    except ValueError as error:
+        output.fail(output.EXIT_USAGE, f"LETTER {error}, as `person dlq list` names it", as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -68,6 +68,21 @@ def result(one: Row) -> str:
         return f"{one['letter']}  {one['code']}: {one['reason']}"
     at = "" if not one["parked"] else f", parked at {one['parked']['first']}"
     return f"{one['letter']}  still open{at}: {one['cause']} ({one['reason']})"
+
+
+def total(done: Sequence[Row]) -> str:
+    """How many acts on letters had which end: done, open as before, or refused with a code."""
+    refused = sum(one.get("code") is not None for one in done)
+    counted = sum(bool(one["done"]) for one in done)
+    behind = f", {refused} refused" if refused else ""
+    return f"{counted} done, {len(done) - counted - refused} open{behind}"
+
+
+def nothing(others: int) -> str:
+    """That no letter passes the filters; `others` are open and do not pass."""
+    if not others:
+        return "nothing waits"
+    return f"nothing that waits passes the filters; `person dlq stats` counts all {others} by route, agent and cause"
 
 
 def preview(found: Row) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 import click
 
@@ -12,6 +13,7 @@ from config.settings import Settings
 from ops import output
 from ops.doctor.finding import Finding
 from ops.doctor.profile import Profile
+from ops.options import as_json_option
 
 WORDS = {"ok": "ok     ", "info": "info   ", "warning": "WARNING", "error": "ERROR  "}
 
@@ -34,7 +36,7 @@ def doctor_verb(settings: Callable[[bool], Settings]) -> click.Command:
         help="Address of a server's monitor, http://HOST:8222; once per server. Clients are not told whether it syncs.",
     )
     @click.option("--problems", is_flag=True, help="Only what is not in order.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def doctor(profile: Profile, monitors: tuple[str, ...], problems: bool, as_json: bool) -> None:
         """Check settings, servers, streams, topics, groups, workers, clocks, permissions and disk; each finding says what to do.
 
@@ -49,11 +51,17 @@ def doctor_verb(settings: Callable[[bool], Settings]) -> click.Command:
         """
         from ops.doctor.examination import examine  # clients that other verbs do not need
 
+        for monitor in monitors:
+            address = urlsplit(monitor)
+            if address.scheme not in ("http", "https") or not address.hostname:
+                line = f"--nats-monitor {monitor}: must be an address of the form http://HOST:PORT"
+                output.fail(output.EXIT_USAGE, line, as_json=as_json)
         findings = asyncio.run(examine(settings(as_json), profile=profile, monitors=monitors))
         failed = any(finding.severity == "error" for finding in findings)
         shown = [finding for finding in findings if not (problems and finding.ok)]
         if as_json:
-            output.envelope("failed" if failed else "ok", [finding.told() for finding in shown])
+            wrong = [f"{finding.check}: {finding.found}" for finding in shown if finding.severity == "error"]
+            output.envelope("failed" if failed else "ok", [finding.told() for finding in shown], wrong)
         else:
             _print(shown, findings)
         raise SystemExit(output.EXIT_FAILURE if failed else output.EXIT_OK)

@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nats.aio.client import Client
-
 from bridge.append import MAX_BATCH
-from bridge.connection import connect
+from bridge.connection import connected
 from connections.nats_servers import NatsServers
 from ops.migrating.comparing import compare, events_to_read
 from ops.migrating.copying import copy_events
@@ -34,8 +32,6 @@ async def migrate(
     Raises MigrationSourceError, MigrationStoppedError, or BridgeError, NatsError and TimeoutError when a server fails.
     """
     report = Report(source_name, dry_run)
-    nc = Client()
-    await connect(nc, nats, name="person-migrate")
 
     @contextmanager
     def timed(name: str, total: int) -> Iterator[Advance]:
@@ -44,7 +40,7 @@ async def migrate(
             yield advance
         report.seconds[name] = round(time.monotonic() - began, 3)
 
-    try:
+    async with connected(nats, name="person-migrate") as nc:
         source = await open_source(nc, source_name)
         target = await Target.open(nc)
         with timed("plan", source.records) as advance:
@@ -56,5 +52,3 @@ async def migrate(
         with timed("compare", events_to_read(source, plan)) as advance:
             await compare(target, source, plan, report, advance)
         return report
-    finally:
-        await nc.close()

@@ -52,6 +52,12 @@ class Report:
         """The report as JSON data."""
         return {**vars(self), "refused": [vars(one) for one in self.refused]}
 
+    def faults(self) -> list[str]:
+        """What keeps the report from being good, in a line for each kind."""
+        refused = f"{len(self.refused)} events or persons were refused"
+        differ = f"{len(self.differences)} persons differ"
+        return [refused] * bool(self.refused) + [differ] * bool(self.differences)
+
     def as_text(self) -> str:
         """The report for people."""
         return "\n".join(self._lines())

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from bridge.errors import BridgeError
 from bridge.jetstream import STREAM_NOT_FOUND, JetStreamError, OrderedPull, api
 from config.streams import EVENTS, SECOND_NS
+from ops.stream_name import is_stream_name
 
 CHUNK = 1000
 SILENCE_S = 2.0
@@ -59,7 +60,7 @@ async def open_source(nc: Client, name: str) -> Source:
     if name == EVENTS:
         raise MigrationSourceError(f"{EVENTS} is the target: its old events are read as current ones where they are")
     try:
-        found = await api(nc, f"STREAM.INFO.{name}") if _is_stream_name(name) else None
+        found = await api(nc, f"STREAM.INFO.{name}") if is_stream_name(name) else None
     except JetStreamError as error:
         if error.code != STREAM_NOT_FOUND:
             raise
@@ -152,7 +153,3 @@ class StreamSource:
 def _file(name: str) -> FileSource | None:
     path = Path(name)
     return FileSource(path) if path.is_file() else None
-
-
-def _is_stream_name(name: str) -> bool:
-    return name.isprintable() and not set(name) & set(" .*>/\\")

@@ -10,6 +10,7 @@ import click
 from bridge.route_file import RouteFileError
 from config.settings import Settings
 from ops import output
+from ops.options import as_json_option
 
 
 def permissions_verb(loaded: Callable[[bool], Settings]) -> click.Command:
@@ -23,7 +24,7 @@ def permissions_verb(loaded: Callable[[bool], Settings]) -> click.Command:
         show_default=True,
         help="Folder of the files, created if it is missing.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def permissions(out: Path, as_json: bool) -> None:
         """Write what workers, clients, readers, operators and neighbours may do at NATS and Kafka, and nothing more.
 

@@ -18,9 +18,11 @@ class PolicyFileError(Exception):
 def read_policy_file(path: Path) -> dict[str, Any]:
     """The document in a file. A condition over several lines becomes one; nothing else is changed. Raises PolicyFileError."""
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyFileError(f"{path} cannot be read: {type(error).__name__}") from None
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PolicyFileError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
+    except UnicodeDecodeError:
+        raise PolicyFileError(f"{path} cannot be read: it is no UTF-8 text") from None
     try:
         found: Any = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:

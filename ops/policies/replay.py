@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from nats.aio.client import Client
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from bridge import read
-from bridge.jetstream import Arrived, read_delivery
 from bridge.read import StoredMessage
+from bridge.scan import scan
 from config.streams import EVENTS
 from domain.event_catalogue import EVENTS as CATALOGUE
 from domain.events import Event, read_event
@@ -24,7 +23,6 @@ from domain.person import Person
 from domain.subjects import EVENT_SUBJECTS, parse_event_subject, person_filter
 from domain.undecodable import Undecodable
 
-SILENCE_S = 10.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,26 +73,12 @@ async def events_of_type(
 async def stored_messages(
     nc: Client, stream: str, subject: str, since: datetime | None = None
 ) -> AsyncGenerator[StoredMessage, None]:
-    """Messages under a subject up to the newest one at the time of the call, many in one go."""
-    last = await read.last_message(nc, stream, subject)
-    if last is None or (since is not None and last.stored_at < since):
-        return
-    start = ConsumerConfig()
-    if since is not None:
-        start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=since)
-    subscription = await nc.jetstream().subscribe(subject, stream=stream, ordered_consumer=True, config=start)
-    try:
-        reached = 0
-        while reached < last.stream_sequence:
-            message = await subscription.next_msg(timeout=SILENCE_S)
-            found = read_delivery(Arrived(message.subject.encode(), message.reply.encode(), message.data, None))
-            reached = found.stream_sequence
-            if reached <= last.stream_sequence:
-                stored_at = EPOCH + timedelta(microseconds=found.stored_ns // 1000)
-                yield StoredMessage(message.subject, message.data, reached, stored_at)
-    finally:
-        if not nc.is_closed:
-            await subscription.unsubscribe()
+    """Messages under a subject that the stream holds when the read begins, those stored since a moment or all; many in one go."""
+    async with aclosing(scan(nc, stream, [subject], since=since)) as found:
+        async for some in found:
+            for one in some:
+                stored_at = EPOCH + timedelta(microseconds=one.stored_ns // 1000)
+                yield StoredMessage(one.subject, one.data, one.stream_sequence, stored_at)
 
 
 def person_of(message: StoredMessage) -> str | None:

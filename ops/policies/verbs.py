@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any, get_args
 import click
 from nats.errors import Error as NatsError
 
-from domain.envelope import ACTOR_PATTERN
 from domain.ids import is_person_id, is_uuid
 from domain.policies.document import Status
 from domain.refusals import Refused
 from ops import output
 from ops.client import ClientError, PersonClient
+from ops.option_rules import require_actor
+from ops.options import as_json_option, outcome_timeout_option
 from ops.policies.changing import applied, moved
 from ops.policies.explaining import explain, find
 from ops.policies.files import PolicyFileError
@@ -37,9 +37,6 @@ WithClient = Callable[[Callable[[PersonClient], Coroutine[Any, Any, Any]], bool]
 
 DAYS = 3650
 
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}."
-)
 actor_option = click.option(
     "--actor",
     default="user:cli",
@@ -47,9 +44,6 @@ actor_option = click.option(
     envvar="PERSON_ACTOR",
     show_envvar=True,
     help="Who does it, as kind:id; it is recorded with the policy.",
-)
-timeout_option = click.option(
-    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds to wait for an outcome."
 )
 show_data_option = click.option("--show-data", is_flag=True, help="Show personal data too.")
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -86,7 +80,8 @@ def policies_group(with_client: WithClient) -> click.Group:
         found = [validated(file) for file in files]
         good = all(one.fault is None for one in found)
         if as_json:
-            output.envelope("ok" if good else "failed", [one.as_data() for one in found])
+            faults = [one.fault for one in found if one.fault is not None]
+            output.envelope("ok" if good else "failed", [one.as_data() for one in found], faults)
         else:
             output.text.print("\n".join(told_validation(one) for one in found), markup=False)
         raise SystemExit(output.EXIT_OK if good else output.EXIT_FAILURE)
@@ -94,7 +89,7 @@ def policies_group(with_client: WithClient) -> click.Group:
     @policies.command()
     @file_argument
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def apply(file: Path, actor: str, timeout: float, as_json: bool) -> None:
         """Register the document in FILE as the next version of its policy. It is a draft then and does nothing.
@@ -105,19 +100,19 @@ def policies_group(with_client: WithClient) -> click.Group:
         Example:
           person policies apply my-policy.toml
         """
-        _require_actor(actor, as_json)
+        require_actor("--actor", actor, as_json=as_json)
         done = asked(lambda client: applied(client, file, actor, timeout), as_json)
         _finish(done, as_json)
 
     def move(verb: str, policy: str, actor: str, timeout: float, as_json: bool) -> None:
-        _require_actor(actor, as_json)
+        require_actor("--actor", actor, as_json=as_json)
         done = asked(lambda client: moved(client, verb, policy, actor, timeout), as_json)
         _finish(done, as_json)
 
     @policies.command()
     @click.argument("policy")
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def shadow(policy: str, actor: str, timeout: float, as_json: bool) -> None:
         """Let POLICY record what it would do, and send nothing. Without a version: the newest.
@@ -131,7 +126,7 @@ def policies_group(with_client: WithClient) -> click.Group:
     @policies.command()
     @click.argument("policy")
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def activate(policy: str, actor: str, timeout: float, as_json: bool) -> None:
         """Put POLICY in force; a lower version that is in force is retired. Without a version: the newest.
@@ -145,7 +140,7 @@ def policies_group(with_client: WithClient) -> click.Group:
     @policies.command()
     @click.argument("policy")
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def suspend(policy: str, actor: str, timeout: float, as_json: bool) -> None:
         """Stop POLICY at once, on every worker. Without a version: the one in force, else the newest in shadow.
@@ -159,7 +154,7 @@ def policies_group(with_client: WithClient) -> click.Group:
     @policies.command()
     @click.argument("policy")
     @actor_option
-    @timeout_option
+    @outcome_timeout_option
     @as_json_option
     def retire(policy: str, actor: str, timeout: float, as_json: bool) -> None:
         """Stop a version of POLICY for good; POLICY names it, as in auto-archive@1.
@@ -217,7 +212,9 @@ def policies_group(with_client: WithClient) -> click.Group:
         async def run(client: PersonClient) -> Any:
             chosen = await choose(client.nc, policy)
             if chosen.policy.document.effect == "deny":
-                raise UnknownPolicyError(f"{chosen.policy.name} is a deny rule: it is asked about commands, not events")
+                raise UnknownPolicyError(
+                    f"{chosen.policy.name} is a deny rule: it is asked about commands, which are not kept, and not about events"
+                )
             happened = await find(client.nc, chosen.policy, event_id, person_id)
             if happened is None:
                 whose = (
@@ -293,12 +290,7 @@ def policies_group(with_client: WithClient) -> click.Group:
 def _finish(done: dict[str, Any], as_json: bool) -> None:
     good = done["status"] == "accepted"
     if as_json:
-        output.envelope("ok" if good else "refused", done)
+        output.envelope("ok" if good else "refused", done, () if good else [told_outcome(done)])
     else:
         output.text.print(told_outcome(done), markup=False)
     raise SystemExit(output.EXIT_OK if good else output.EXIT_FAILURE)
-
-
-def _require_actor(actor: str, as_json: bool) -> None:
-    if re.fullmatch(ACTOR_PATTERN, actor) is None:
-        output.fail(output.EXIT_USAGE, "--actor must have the form kind:id, e.g. user:ada", as_json=as_json)

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from nats.aio.client import Client
 
 from bridge.jetstream import Delivery
+from domain.event_catalogue import EVENTS
 from domain.subjects import parse_event_subject
 from ops.migrating.progress import phase
 from ops.replay.lines import LineFile
@@ -27,6 +28,8 @@ Seen = Callable[[list[Delivery]], None]
 
 NO_EVENT = "no event"
 """Counts messages of the stream whose subject is not that of an event."""
+TYPE_OF: Final = {(one.context, one.name): one.type for one in EVENTS.values()}
+"""Type of an event by the words of its subject."""
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Counted:
                 # Whoever may write to the stream can store what is no event.
                 self.types[NO_EVENT] += 1
                 continue
-            self.types[f"{context}.{name}"] += 1
+            self.types[TYPE_OF.get((context, name), f"{context}.{name}")] += 1
             if person_id is not None:
                 self.persons.add(person_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +14,20 @@ from aiokafka.errors import KafkaError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.errors import BridgeError
 from config.settings import Settings
 from domain.event_catalogue import EVENTS
 from domain.ids import is_person_id
 from ops import output
+from ops.options import as_json_option
 from ops.replay.events import Counted, count, into_file
 from ops.replay.folds import FOLDS
 from ops.replay.lines import CheckpointError
 from ops.replay.rows import Made, ReplayError, count_rows, foldable, rows_into_file, rows_into_table
 from ops.replay.selection import Selection
 
+TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"])
 
 
@@ -49,7 +52,7 @@ def replay_verb(settings: Callable[[bool], Settings]) -> click.Command:
     @click.option("--table", help="With --agent: write the rows to the changelog topic of a new table of this name.")
     @click.option("--rate", type=click.FloatRange(1), help="Events a second at most.")
     @click.option("--dry-run", is_flag=True, help="Read and count, write nothing.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def replay(
         person_id: str | None,
         types: tuple[str, ...],
@@ -77,8 +80,8 @@ def replay_verb(settings: Callable[[bool], Settings]) -> click.Command:
           person replay --agent project_summary --into summaries.ndjson --rate 5000
           person replay --agent project_summary --until 2026-06-30 --table summary_of_june
         """
-        _check(person_id, types, path, table, agent, dry_run, as_json)
         selection = Selection(person_id, types, from_sequence, to_sequence, since, until)
+        _check(selection, path, table, agent, dry_run, as_json)
         found, shown = settings(as_json), not as_json
 
         async def run(nc: Client) -> Counted | Made:
@@ -104,8 +107,7 @@ def replay_verb(settings: Callable[[bool], Settings]) -> click.Command:
 
 
 def _check(
-    person_id: str | None,
-    types: tuple[str, ...],
+    selection: Selection,
     path: Path | None,
     table: str | None,
     agent: str | None,
@@ -113,11 +115,17 @@ def _check(
     as_json: bool,
 ) -> None:
     wrong = None
-    unknown = [one for one in types if one not in EVENTS]
-    if person_id is not None and not is_person_id(person_id):
+    unknown = [one for one in selection.types if one not in EVENTS]
+    if selection.person_id is not None and not is_person_id(selection.person_id):
         wrong = "--person must be a UUID in lower case with hyphens, neither nil nor max"
     elif unknown:
         wrong = f"--type {unknown[0]}: there is no such event; docs/reference/events.md has all"
+    elif selection.last_sequence is not None and selection.last_sequence < selection.first_sequence:
+        wrong = f"--to-sequence {selection.last_sequence} lies before --from-sequence {selection.first_sequence}"
+    elif selection.since is not None and selection.until is not None and selection.until < selection.since:
+        wrong = "--until lies before --since"
+    elif table is not None and not TABLE.fullmatch(table):
+        wrong = "--table must be a word of lower-case letters, digits and underscores, a letter first, at most 64 long"
     elif table is not None and agent is None:
         wrong = "--table is for the rows of an --agent"
     elif table is not None and path is not None:
@@ -131,16 +139,12 @@ def _check(
 def _run(
     settings: Settings, work: Callable[[Client], Coroutine[Any, Any, Counted | Made]], as_json: bool
 ) -> Counted | Made:
-    async def connected() -> Counted | Made:
-        nc = Client()
-        await connect(nc, settings.nats, name="person replay")
-        try:
+    async def done() -> Counted | Made:
+        async with connected(settings.nats, name="person replay") as nc:
             return await work(nc)
-        finally:
-            await nc.close()
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(done())
     except (CheckpointError, ReplayError) as error:
         output.fail(output.EXIT_USAGE, str(error), as_json=as_json)
     except KafkaError as error:

@@ -10,15 +10,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from bridge.connection import connect
+from bridge.connection import connected
 from bridge.errors import BridgeError
 from config.settings import Settings
 from domain.ids import is_person_id
 from ops import output
 from ops.client import ClientError, PersonClient, QueryFailed
+from ops.options import as_json_option
 from ops.trace.causes import with_causes
 from ops.trace.drawing import Row, flow, lines
 from ops.trace.gathering import FlowSearch, UnknownFlowError
@@ -42,7 +42,7 @@ def trace_verb(loaded: Callable[[bool], Settings]) -> click.Command:
         help="Read messages from this time on, in UTC; all, or from the time of the id, without it.",
     )
     @click.option("--ask", is_flag=True, help="Ask the workers for outcomes of commands that have left no event.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document {version, status, data, diagnostics}.")
+    @as_json_option
     def trace(
         message_id: str | None,
         person_id: str | None,
@@ -103,9 +103,7 @@ async def _trace(
     ask: bool,
     quiet: bool,
 ) -> tuple[Row, int]:
-    nc = Client()
-    await connect(nc, settings.nats, name="person trace")
-    try:
+    async with connected(settings.nats, name="person trace") as nc:
         search = FlowSearch(
             nc,
             partitions=settings.partitions,
@@ -119,8 +117,6 @@ async def _trace(
             assert person_id is not None
             assert version is not None
             gathered = await search.of_event(person_id, version)
-    finally:
-        await nc.close()
     hops = _with_outcomes(with_causes(gathered.hops, gathered.sagas))
     if ask:
         hops = await _asked(settings, hops)

@@ -35,6 +35,7 @@ PACKAGES: Final = (
     "queries",
     "tables",
     "tracing",
+    "wiring",
 )
 
 

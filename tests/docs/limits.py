@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from agents.state_limits import MAX_TAKEN_OVER
 from bridge.append import MAX_BATCH
 from bridge.egress_mapping import MAX_SUBJECT
 from bridge.jetstream import PULL_MAX_BYTES
@@ -54,6 +55,7 @@ def _messages() -> list[tuple[str, str, str, str]]:
 def _batches() -> list[tuple[str, str, str, str]]:
     return [
         ("events of an atomic append", str(MAX_BATCH), "the bridge", "several appends"),
+        ("events by which a target takes over a merged person", str(MAX_TAKEN_OVER), "the agents", "the merge is refused: `component_limit`"),
         ("records of an atomic batch of an egress route", str(MAX_ROUTE_BATCH), "`bounds.batch` of the route", "several batches"),
         ("bytes of one pull from a stream", _bytes(PULL_MAX_BYTES), "the bridge", "the next pull brings the rest"),
         ("records of a cycle of an event lane", _default("lane_max_batch"), "`PERSON_LANE_MAX_BATCH`", "the next cycle"),

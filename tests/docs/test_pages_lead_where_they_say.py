@@ -5,7 +5,10 @@ One installation serves all of them: the one that the tutorial starts. What take
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -33,10 +36,52 @@ def walked() -> dict[Path, Walked]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_a_page_do_what_it_says(page: Path, walk: Walk, walked: dict[Path, Walked]) -> None:
     walked[page] = walk.follow(page)
+
+
+def test_pages_leave_nothing_beside_the_project(walk: Walk, walked: Mapping[Path, Walked]) -> None:
+    if not walked:
+        pytest.skip("no page was followed")
+
+    assert walk.left_behind() == []
+
+
+def test_what_a_walk_starts_ends_with_it_also_when_it_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    walker = (
+        "import subprocess, sys, time; from tests.docs.walk import tied; "
+        "subprocess.Popen(tied('sh', '-c', f'echo $$ > {sys.argv[1]}.new; mv {sys.argv[1]}.new {sys.argv[1]}; exec sleep 60'),"
+        " start_new_session=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", walker, str(told)], cwd=ROOT)
+    try:
+        until(told.exists)
+    finally:
+        process.kill()
+        process.wait(5)
+
+    until(lambda: not Path(f"/proc/{told.read_text().strip()}").exists())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_entry_pages_say_where_the_command_comes_from(all_pages: Mapping[Path, str]) -> None:
+    entries = (
+        "README.md",
+        "docs/README.md",
+        "docs/tutorial/first-steps.md",
+        "docs/runbook/README.md",
+        "docs/reference/cli.md",
+    )
+
+    assert [name for name in entries if "PATH=$PWD/.venv/bin:$PATH" not in all_pages[ROOT / name]] == []
 
 
 def test_nothing_was_left_out_without_a_reason(walked: Mapping[Path, Walked]) -> None:

@@ -1,7 +1,7 @@
 """Follows pages as a newcomer does: their commands, typed into one shell for each page, in a fresh copy of the project.
 
 Guarantee: a command that fails, prints something else than promised or does not come to an end makes the walk fail, with its place
-and what it printed. Whatever was started is ended."""
+and what it printed. Whatever was started is ended, also when the walk itself is killed."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ LEFT_OUT = {
 }
 BACKGROUND_BUDGET_S = 90.0
 END_BUDGET_S = 40.0
+GUARD = ROOT / "local" / "guarded_exec.py"
 POLL_S = 0.02
 
 
@@ -65,6 +66,7 @@ class Walk:
         self._servers: subprocess.Popen[bytes] | None = None
         self._background: list[subprocess.Popen[bytes]] = []
         self._typed: set[str] = set()
+        self._begun_with: set[str] = set()
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True)
@@ -85,6 +87,7 @@ class Walk:
         if self._warm is not None:
             (programs / "person").unlink()
             write_program(programs / "person", self._warm)
+        self._begun_with = {path.name for path in self._home.iterdir()}
         return self
 
     def __exit__(
@@ -116,6 +119,10 @@ class Walk:
             self._end_background()
         walked.seconds = round(time.monotonic() - begun, 2)
         return walked
+
+    def left_behind(self) -> list[str]:
+        """What the pages have left in the folder of the project, besides `build`."""
+        return sorted({path.name for path in self._home.iterdir()} - self._begun_with - {"build"})
 
     def _is_repeated(self, one: Snippet) -> bool:
         """Pages of the runbook begin with the same command; `make docs` types it each time."""
@@ -157,7 +164,7 @@ class Walk:
     def _start(self, one: Snippet, log: Path, shell: _Shell) -> subprocess.Popen[bytes]:
         with log.open("wb") as out:
             started = subprocess.Popen(
-                ["bash", "-c", f"{shell.state()}\nexec env {one.text}"],
+                tied("bash", "-c", f"{shell.state()}\nexec env {one.text}"),
                 cwd=self._home,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -190,6 +197,15 @@ def environment(home: Path) -> dict[str, str]:
     return {**kept, "PATH": f"{home / '.venv' / 'bin'}:{os.environ['PATH']}", "PWD": str(home), "COLUMNS": "200"}
 
 
+def tied(program: str, *arguments: str) -> list[str]:
+    """The command that runs a program which dies with this process, also when that is killed; call it in the main thread."""
+    path = shutil.which(program)
+    assert path is not None, program
+    if sys.platform != "linux":
+        return [path, *arguments]
+    return [sys.executable, "-I", "-S", str(GUARD), "kernel", str(os.getpid()), path, *arguments]
+
+
 class _Shell:
     """A shell that is typed into."""
 
@@ -200,7 +216,7 @@ class _Shell:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            ["bash", "--norc"],
+            tied("bash", "--norc"),
             cwd=self._home,
             env=environment(self._home),
             stdin=subprocess.PIPE,
@@ -288,7 +304,7 @@ def pages() -> Iterable[Path]:
 def warm_process(address: Path) -> Iterator[Path]:
     """A process that has imported the `person` command; gives the address of its socket."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.docs.warm_person", str(address)], cwd=ROOT, start_new_session=True
+        tied(sys.executable, "-m", "tests.docs.warm_person", str(address)), cwd=ROOT, start_new_session=True
     )
     try:
         deadline = time.monotonic() + BACKGROUND_BUDGET_S

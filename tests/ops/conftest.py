@@ -1,11 +1,10 @@
-"""Runs the `person` command as a user does: as a process of its own."""
+"""Runs the `person` command as a user does: as a process of its own, which need not import everything again."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,33 +33,32 @@ class Ran:
 Person = Callable[..., Ran]
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None, cwd: Path = REPOSITORY) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "ops.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})},
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture
-def person_alone() -> Person:
+def person_alone(person_program: Path) -> Person:
     """The command without a running installation."""
+
+    def run(*arguments: str, environment: dict[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [person_program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})},
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
     return run
 
 
 @pytest.fixture
-def person(team: object, servers: Endpoints) -> Person:
+def person(team: object, servers: Endpoints, person_alone: Person) -> Person:
     """The command against the shared installation."""
 
-    def against(*arguments: str) -> Ran:
-        return run(
-            *arguments,
-            environment={"PERSON_NATS_URL": servers.nats_url, "PERSON_KAFKA_BOOTSTRAP": servers.kafka_bootstrap},
-        )
+    addresses = {"PERSON_NATS_URL": servers.nats_url, "PERSON_KAFKA_BOOTSTRAP": servers.kafka_bootstrap}
+
+    def against(*arguments: str, environment: dict[str, str] | None = None) -> Ran:
+        return person_alone(*arguments, environment={**addresses, **(environment or {})})
 
     return against

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ import pytest
 from domain.commands import COMMANDS
 from domain.process_commands import PROCESS_COMMANDS
 from ops.cli import main
+from ops.worker_folder import FolderInUseError, hold
 from queries.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
+    from local.stack import Endpoints
+    from ops.workers import Worker
     from tests.ops.conftest import Person
 
 
@@ -156,6 +160,33 @@ def test_a_worker_without_kafka_says_so(person_alone: Person, servers: object) -
 
     assert ran.code == 3
     assert "no Kafka broker answers at 127.0.0.1:1" in ran.err
+
+
+def test_a_second_worker_on_a_folder_that_is_in_use_says_who_has_it(
+    person_alone: Person, team: list[Worker], servers: Endpoints
+) -> None:
+    ran = person_alone(
+        "worker",
+        "--data",
+        str(team[0].data),
+        environment={"PERSON_NATS_URL": servers.nats_url, "PERSON_KAFKA_BOOTSTRAP": servers.kafka_bootstrap},
+    )
+
+    assert ran.code == 2
+    assert f"data folder {team[0].data}: the worker with process id {team[0].process.pid} uses it. End that" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_folder_is_free_again_when_its_process_has_ended(tmp_path: Path) -> None:
+    lock = hold(tmp_path / "new")
+    with pytest.raises(FolderInUseError, match=f"process id {os.getpid()} uses it"):
+        hold(tmp_path / "new")
+    os.close(lock)
+    os.close(hold(tmp_path / "new"))
+
+    (tmp_path / "file").touch()
+    with pytest.raises(FolderInUseError, match="cannot be written"):
+        hold(tmp_path / "file")
 
 
 def test_a_stream_with_another_configuration_stops_the_worker_with_the_difference(

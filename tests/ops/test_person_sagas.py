@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from ops.client import CommandMessage, PersonClient
 
 if TYPE_CHECKING:
-    from tests.ops.conftest import Person
+    from tests.ops.conftest import Person, Ran
 
 DOMAINS = ("organization", "location", "agent", "git", "identity")
 
@@ -31,16 +32,23 @@ async def parked_saga(client: PersonClient) -> tuple[str, str]:
     return saga_id, person_id
 
 
+async def eventually(run: Callable[..., Awaitable[Ran]], *arguments: str, shows: str) -> Ran:
+    """What a verb prints once that is in it: a row is told a moment after the outcome of its command."""
+    async with asyncio.timeout(60):
+        while shows not in (ran := await run(*arguments)).out:
+            assert ran.code == 0, ran.err
+        return ran
+
+
 async def test_an_operator_finds_a_parked_saga_retries_it_skips_a_step_and_gives_another_one_up(
     client: PersonClient, person: Person
 ) -> None:
-    def run(*arguments: str) -> Any:
+    def run(*arguments: str) -> Awaitable[Ran]:
         return asyncio.to_thread(person, *arguments)
 
     saga_id, person_id = await parked_saga(client)
 
-    listed = await run("sagas", "list", "--parked", "--person", person_id)
-    assert listed.code == 0
+    listed = await eventually(run, "sagas", "list", "--parked", "--person", person_id, shows=saga_id)
     head, row = listed.out.strip().splitlines()
     assert head.split() == ["SAGA", "NAME", "STATUS", "STEP", "TRY", "UNCHANGED", "DUE", "PERSON", "WHY"]
     assert row.split()[:5] == [saga_id, "archival", "Failed", "(parked)", "release_identity"]
@@ -60,6 +68,7 @@ async def test_an_operator_finds_a_parked_saga_retries_it_skips_a_step_and_gives
     skipped = await run("sagas", "skip", saga_id, "release_organization", "--reason", "done by hand")
     assert (skipped.code, "skipped, version" in skipped.out) == (0, True)
 
+    await eventually(run, "sagas", "show", saga_id, shows="Completed")
     saga = (await run("sagas", "show", saga_id, "--json")).json["data"]
     assert (saga["status"], saga["parked"], saga["round"]) == ("Completed", False, 2)
     told = {entry["event"]: entry["data"] for entry in saga["history"]}
@@ -69,7 +78,7 @@ async def test_an_operator_finds_a_parked_saga_retries_it_skips_a_step_and_gives
     other, _ = await parked_saga(client)
     aborted = await run("sagas", "abort", other, "--reason", "settled by hand", "--yes")
     assert "aborted, version" in aborted.out
-    assert "Failed (abandoned)" in (await run("sagas", "show", other)).out
+    await eventually(run, "sagas", "show", other, shows="Failed (abandoned)")
     assert (await run("sagas", "retry", other, "--reason", "again")).code == 1
 
 

@@ -68,7 +68,7 @@ def _resolved(command: Command, persons: Mapping[str, Person]) -> Resolved | Non
     data = command.data
     target, source = getattr(data, "target_person_id", None), getattr(data, "source_person_id", None)
     if target is not None:
-        return MergeTarget.of(persons[target])
+        return MergeTarget.model_construct(person=persons[target])
     if source is not None:
         return AbsorbSource.model_construct(person=persons[source], redirect=str(persons[source].merged_into))
     return None

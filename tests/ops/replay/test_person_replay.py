@@ -135,7 +135,7 @@ async def test_a_dry_run_counts_and_writes_nothing(servers: Endpoints, persons: 
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)["data"]
     assert (data["events"], data["persons"]) == (3, 1)
-    assert data["types"] == {"lifecycle.activated": 1, "lifecycle.created": 1, "lifecycle.suspended": 1}
+    assert data["types"] == {"person.activated": 1, "person.created": 1, "person.suspended": 1}
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240
 
 

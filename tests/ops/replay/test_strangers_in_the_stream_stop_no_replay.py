@@ -15,4 +15,4 @@ def test_a_message_under_a_strange_subject_is_counted_apart() -> None:
     counted.add([Delivery(subject, b"{}", {}, number, 1, 0, "") for number, subject in enumerate(subjects, 1)])
 
     assert (counted.events, counted.persons) == (2, {PERSON})
-    assert counted.types == {"lifecycle.created": 1, NO_EVENT: 1}
+    assert counted.types == {"person.created": 1, NO_EVENT: 1}
