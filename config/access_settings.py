@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from connections.kafka_cluster import KafkaCluster, Mechanism, Protocol
 from connections.nats_servers import NatsServers
+from connections.page_tls import PageTls
 from connections.secret_file import secret_of
 from connections.tls import Tls
 
@@ -69,6 +70,13 @@ class AccessSettings(BaseSettings):
     kafka_user: str | None = Field(None, description="User of Kafka, together with a password.")
     kafka_password: SecretStr | None = Field(None, description="Password of the user of Kafka.")
     kafka_password_file: Path | None = Field(None, description="File that holds the password instead.")
+    http_tls_cert_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate with which HTTP pages are served encrypted; without it they are served in clear.",
+    )
+    http_tls_key_file: Path | None = Field(
+        None, description="PEM file of its key, if the certificate's file does not hold it."
+    )
     access: Literal["granted", "open"] = Field(
         "granted",
         description="`granted`: queries and HTTP pages are for those whom PERSON_GRANTS_FILE names; `open`: for everybody who reaches the worker.",
@@ -106,7 +114,13 @@ class AccessSettings(BaseSettings):
             password=secret_of(self.kafka_password, self.kafka_password_file, setting="PERSON_KAFKA_PASSWORD"),
         )
 
+    @property
+    def pages(self) -> PageTls:
+        """How HTTP pages are encrypted."""
+        return PageTls(self.http_tls_cert_file, self.http_tls_key_file)
+
     def check_access(self) -> None:
         """Raise AccessSettingError when the settings of a connection contradict each other or a file cannot be used."""
+        self.pages.context()
         self.nats.client_options()
         self.kafka.client_options()

@@ -14,4 +14,4 @@ ADMIT_COMMAND: Final = "admit_command"
 ADMIT_TIMER: Final = "admit_timer"
 ADMIT_FOREIGN: Final = "admit_foreign"
 ROUTERS: Final = (ADMIT_COMMAND, ADMIT_TIMER, ADMIT_FOREIGN)
-"""Routers that a route may name; `app.py` resolves them."""
+"""Routers that a route may name; `wiring` resolves them."""

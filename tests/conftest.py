@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,36 @@ from local.nats_server import nats_server
 from local.ports import choose_ports
 from local.probes import nats_answers
 from local.stack import Endpoints, Stack
-from ops.client import PersonClient
-from ops.up import start_team, stop_team
+from ops.client import CommandMessage, PersonClient
+from ops.up import start_team
 from ops.workers import Worker
+from tests.docs.walk import warm_process
+from tests.docs.warm_person import write_program
+from tests.short_lived import kill_team, short_lived
+
+LONGEST = (
+    "tests/docs/test_pages_lead_where_they_say.py",
+    "tests/local/test_person_up_with_three_nodes.py",
+    "tests/chaos/test_chaos_rounds.py",
+    "tests/local/test_cluster.py",
+    "tests/failure/test_kill_nine_loses_nothing.py",
+    "tests/failure/test_processed_commands_are_trimmed.py",
+    "tests/ops/test_demo.py",
+    "tests/failure/test_rebalance_under_load.py",
+    "tests/failure/test_sagas_survive_kill_nine.py",
+    "tests/restoring/test_an_installation_is_verified_saved_and_restored.py",
+    "tests/failure/test_quarantine_survives_kill_nine.py",
+)
+"""Files that take longest, as measured; they begin first, so that none is left over where tests run side by side."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that none is left over at the end where tests run side by side."""
+    """What takes long and has servers of its own comes first, what uses the shared ones last: idle servers and workers take time from others."""
+    root = Path(__file__).parent.parent
+    longest = {root / name: place for place, name in enumerate(LONGEST)}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    shared = {item.path for item in items if "data_folder" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path in shared, item.path not in slow, longest.get(item.path, len(LONGEST))))
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +58,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(data_folder: Path) -> Iterator[Stack]:
     """A running nats-server and Kafka broker; nothing of the application is created in them."""
-    with Stack(data_folder / "stack") as running:
+    with short_lived(Stack(data_folder / "stack")) as running:
         yield running
 
 
@@ -57,7 +78,7 @@ def team(stack: Stack, data_folder: Path) -> Iterator[list[Worker]]:
     try:
         yield running
     finally:
-        stop_team(running)
+        kill_team(running)
 
 
 @pytest.fixture
@@ -69,17 +90,43 @@ async def nc(servers: Endpoints) -> AsyncIterator[Client]:
     await client.close()
 
 
+class PatientClient(PersonClient):
+    """Waits as long as a busy machine may need; what a test asks for itself counts."""
+
+    async def send(self, message: CommandMessage, *, timeout_s: float = 60.0) -> dict[str, Any]:
+        return await super().send(message, timeout_s=timeout_s)
+
+    async def query(
+        self,
+        endpoint: str,
+        request: Mapping[str, Any],
+        *,
+        timeout_ms: int = 10_000,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        return await super().query(endpoint, request, timeout_ms=timeout_ms, headers=headers)
+
+
 @pytest.fixture
 async def client(team: list[Worker], servers: Endpoints) -> AsyncIterator[PersonClient]:
     """A client of the shared installation."""
-    async with PersonClient(servers.nats_url) as connected:
+    async with PatientClient(servers.nats_url) as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def person_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The `person` command, each call a process of its own; verbs other than those that run workers need not import everything again."""
+    folder = tmp_path_factory.mktemp("person")
+    with warm_process(folder / "person.socket") as warm:
+        write_program(folder / "person", warm)
+        yield folder / "person"
 
 
 @pytest.fixture
 def own_servers(tmp_path: Path) -> Iterator[Endpoints]:
     """Fresh servers for one test."""
-    with Stack(tmp_path / "stack") as running:
+    with short_lived(Stack(tmp_path / "stack")) as running:
         yield running.endpoints
 
 

@@ -103,7 +103,7 @@ def read_behaviour(path: Path) -> Behaviour:
         document = tomllib.loads(path.read_text())
     except OSError as error:
         raise StackError(f"cannot read {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StackError(f"{path}: no TOML: {error}") from error
     return behaviour_of(document, str(path))
 

@@ -37,7 +37,7 @@ def test_the_measurement_reports_memory_files_and_rates_of_each_phase(tmp_path: 
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=250,
         check=False,
     )
 

@@ -19,11 +19,11 @@ from nats.aio.client import Client
 
 from bridge.connection import connect
 from local.stack import Stack
-from ops.up import stop_team
 from ops.workers import Worker
 from tests.chaos.egress import ROUTES, prepare
 from tests.chaos.equipment import Equipment
 from tests.chaos.plan import WORKERS
+from tests.short_lived import kill_team
 
 WATCH_S = 0.1
 RESTART_AFTER_S = 0.5
@@ -180,9 +180,6 @@ class Installation:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        for name, worker in self.workers.items():
-            if worker.started:
-                self.signal(name, signal.SIGCONT)
-        await asyncio.to_thread(stop_team, list(self.workers.values()))
+        await asyncio.to_thread(kill_team, self.workers.values())
         await asyncio.to_thread(self.stack.stop)
         await asyncio.to_thread(self.equipment.close)

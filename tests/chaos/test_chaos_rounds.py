@@ -29,7 +29,6 @@ QUICK = frozenset(
     r"ignore:Exception ignored in. <function StreamWriter.__del__:pytest.PytestUnraisableExceptionWarning"
 )
 @pytest.mark.slow
-@pytest.mark.timeout(150)
 def test_nothing_is_lost_or_repeated_when_workers_servers_and_links_fail(tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -47,7 +46,6 @@ def test_nothing_is_lost_or_repeated_when_workers_servers_and_links_fail(tmp_pat
     r"ignore:Exception ignored in. <function StreamWriter.__del__:pytest.PytestUnraisableExceptionWarning"
 )
 @pytest.mark.slow
-@pytest.mark.timeout(150)
 def test_the_harness_finds_the_loss_of_stock_commits_and_the_repetition_of_positions_stored_apart(
     tmp_path: Path,
 ) -> None:

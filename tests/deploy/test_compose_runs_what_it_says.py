@@ -153,7 +153,7 @@ def test_nats_server_takes_its_configuration(name: str, tmp_path: Path) -> None:
     environment = {**os.environ, **SERVICES[name]["environment"]}
 
     found = subprocess.run(
-        [str(nats_server._program()), "-t", "--config", str(tmp_path / "nats.conf")],
+        [str(nats_server.nats_program()), "-t", "--config", str(tmp_path / "nats.conf")],
         env=environment,
         capture_output=True,
         text=True,

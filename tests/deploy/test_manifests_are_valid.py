@@ -104,12 +104,22 @@ def test_a_worker_has_no_rights_and_time_to_end(overlay: str) -> None:
     assert container(overlay)["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_probes_and_scrapes_are_encrypted_where_the_pages_are(overlay: str) -> None:
+    scheme = "HTTPS" if "PERSON_HTTP_TLS_CERT_FILE" in settings(overlay) else "HTTP"
+    probes = [container(overlay)[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+
+    assert {probe.get("scheme", "HTTP") for probe in probes} == {scheme}
+    assert one(overlay, "Service")["metadata"]["annotations"].get("prometheus.io/scheme", "http") == scheme.lower()
+
+
 def test_production_keeps_three_copies_and_asks_everybody_who_they_are() -> None:
     given = settings("production")
 
     assert given["PERSON_REPLICAS"] == "3"
     assert given["PERSON_NATS_URL"].startswith("tls://")
     assert given["PERSON_KAFKA_SECURITY"] == "SASL_SSL"
+    assert given["PERSON_HTTP_TLS_CERT_FILE"]
     assert given.get("PERSON_ACCESS", "granted") == "granted"
 
 

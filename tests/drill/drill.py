@@ -292,7 +292,7 @@ class Drill:
 
 
 def _metrics(worker: Worker) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=5) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=30) as reply:
         text: str = reply.read().decode()
     return text
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from local.stack import Endpoints
-from ops.up import stop_team
 from ops.workers import Worker
+from tests.short_lived import kill_team
 
 
 @pytest.fixture
 def new_worker(own_servers: Endpoints, tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
-    """Makes workers on the fresh servers; all are stopped at the end."""
+    """Makes workers on the fresh servers; all are killed at the end."""
     made: list[Worker] = []
 
     def make(name: str) -> Worker:
@@ -29,4 +29,4 @@ def new_worker(own_servers: Endpoints, tmp_path: Path) -> Iterator[Callable[[str
         return worker
 
     yield make
-    stop_team(made)
+    kill_team(made)

@@ -21,9 +21,9 @@ from config import streams, topics
 from domain.partitions import partition_of
 from local.stack import Endpoints
 from ops.client import CommandMessage, PersonClient
-from ops.up import stop_team
 from ops.verification import read_all, verify
 from ops.workers import Worker
+from tests.short_lived import kill_team
 
 PARTITIONS = 8
 TRIM_AT_ONCE = {"PERSON_COMMANDS_KEEP_S": "0", "PERSON_COMMANDS_TRIM_INTERVAL_S": "0.1"}
@@ -49,11 +49,10 @@ async def _team(servers: Endpoints, folder: Path, size: int, settings: dict[str,
             await asyncio.to_thread(worker.await_ready)
         yield workers
     finally:
-        stop_team(workers)
+        kill_team(workers)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_trimming_under_kills_loses_no_command_and_leaves_every_outcome(
     own_servers: Endpoints, tmp_path: Path
 ) -> None:
@@ -90,7 +89,6 @@ async def test_trimming_under_kills_loses_no_command_and_leaves_every_outcome(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_commands_of_a_stalled_worker_stay_in_both_logs_until_it_goes_on(
     own_servers: Endpoints, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ OTHERS = 20
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_parked_persons_survive_kills_and_catch_up_in_order_after_the_fix(
     own_servers: Endpoints, new_worker: Callable[[str], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

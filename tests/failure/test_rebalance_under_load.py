@@ -11,7 +11,6 @@ from tests.rehearsal.rehearsal import Options, rehearse
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_a_team_that_changes_under_load_loses_nothing_and_ends_in_order(
     own_servers: Endpoints, tmp_path: Path
 ) -> None:

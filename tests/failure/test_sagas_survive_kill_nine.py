@@ -22,6 +22,7 @@ from ops.client import CommandMessage
 from ops.workers import Worker
 from tests.agents.saga_watch import ends, names, onboarding_of, until_saga
 from tests.failure.points import POINTS
+from tests.short_lived import kill_team
 
 LATE = 4
 TIME_LIMIT_S = 4
@@ -38,7 +39,6 @@ ANSWERS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_a_worker_that_dies_at_every_point_loses_no_saga_and_sends_nothing_twice(
     own_servers: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +107,7 @@ async def test_a_worker_that_dies_at_every_point_loses_no_saga_and_sends_nothing
             assert happened["person.onboarding_failed", one] == 1
     finally:
         await nc.close()
-        await asyncio.to_thread(_stop, *workers)
+        await asyncio.to_thread(kill_team, workers)
 
 
 def _start(*workers: Worker) -> None:
@@ -143,7 +143,7 @@ async def _begin(nc: Client, answers: Iterable[tuple[str, dict[str, Any]]]) -> s
     messages = [("create", create), *((f"onboarding.{kind}", data) for kind, data in answers)]
     for kind, data in messages:
         message = CommandMessage(f"person.commands.{kind}", data, person_id)
-        reply = await nc.request(message.type, orjson.dumps(message.envelope()), timeout=5)
+        reply = await nc.request(message.type, orjson.dumps(message.envelope()), timeout=30)
         assert "error" not in orjson.loads(reply.data)
     return person_id
 

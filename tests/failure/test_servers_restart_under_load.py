@@ -9,17 +9,17 @@ import pytest
 
 from local.stack import Stack
 from ops.client import ClientError, CommandMessage, PersonClient
-from ops.up import start_team, stop_team
+from ops.up import start_team
 from ops.verification import read_all, verify
+from tests.short_lived import kill_team, short_lived
 
 PERSONS = 60
 ROUNDS = 12
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_nats_and_kafka_are_killed_and_restarted_while_commands_flow(tmp_path: Path) -> None:
-    with Stack(tmp_path / "stack") as stack:
+    with short_lived(Stack(tmp_path / "stack")) as stack:
         team = start_team(stack.endpoints, 1, tmp_path)
         pid = team[0].process.pid
         try:
@@ -31,7 +31,7 @@ async def test_nats_and_kafka_are_killed_and_restarted_while_commands_flow(tmp_p
                 verification = await verify(client)
                 stored = await read_all(client.nc)
         finally:
-            stop_team(team)
+            kill_team(team)
 
     assert team[0].process.pid == pid, "the worker was restarted"
     expected = {command_id for one in accepted for command_id in one}

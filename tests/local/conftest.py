@@ -53,7 +53,7 @@ def run() -> Iterator[Run]:
 def ended() -> Ended:
     """Whether all the processes end within the time."""
 
-    def wait(*processes: int, within: float = 5.0) -> bool:
+    def wait(*processes: int, within: float = 30.0) -> bool:
         deadline = time.monotonic() + within
         while any(_runs(process) for process in processes):
             if time.monotonic() > deadline:

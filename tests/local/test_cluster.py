@@ -25,11 +25,12 @@ from config.streams import COMMANDS, EVENTS
 from config.topics import declared_by
 from local.stack import Stack, StackError
 from ops.client import ClientError, CommandMessage, PersonClient
-from ops.up import start_team, stop_team
+from ops.up import start_team
 from ops.verification import read_all, verify
 from ops.workers import Worker
+from tests.short_lived import kill_team, short_lived
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 PATIENCE = 60.0
 PERSONS = 8
@@ -39,7 +40,7 @@ MADE_FOR_TESTS = "R3"
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Three nodes, proxies before and between them; every test leaves them whole."""
-    with Stack(tmp_path_factory.mktemp("cluster") / "stack", nodes=3, proxied=True) as running:
+    with short_lived(Stack(tmp_path_factory.mktemp("cluster") / "stack", nodes=3, proxied=True)) as running:
         yield running
 
 
@@ -51,7 +52,7 @@ def workers(cluster: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         yield running
     finally:
-        stop_team(running)
+        kill_team(running)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from local.link import WAITING_LIMIT
 from local.ports import HOST
 from local.proxy import FaultProxy, ProxyThread
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 class Echo:

@@ -42,7 +42,7 @@ async def test_both_servers_answer(stack: Stack) -> None:
 
 
 def test_the_monitor_of_nats_answers(stack: Stack) -> None:
-    with urllib.request.urlopen(f"{stack.endpoints.nats_monitor_url}/healthz", timeout=5) as answer:
+    with urllib.request.urlopen(f"{stack.endpoints.nats_monitor_url}/healthz", timeout=30) as answer:
         assert b"ok" in answer.read()
 
 
@@ -94,7 +94,7 @@ def test_a_killed_parent_leaves_no_server_and_a_usable_folder(used_folder: Path,
     assert len(servers) == 2
     parent.kill()
     with Stack(used_folder) as stack:
-        assert ended(*servers, within=0.5)
+        assert ended(*servers, within=20)
         assert stack.endpoints.kafka_pid not in servers
 
 
@@ -112,7 +112,7 @@ def test_a_signal_stops_the_servers_in_order(
     assert (parent.returncode, errors) == (0, "")
     assert output.endswith("stopped\n")
     assert servers
-    assert ended(*servers, within=0.5)
+    assert ended(*servers, within=20)
 
 
 def test_a_server_that_ends_while_starting_is_quoted(tmp_path: Path) -> None:

@@ -27,13 +27,14 @@ ADA = '{"name": {"given_names": ["Ada"]}, "source": "test"}'
 class Up:
     """A running `person up` in a folder of its own, and its other verbs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Path) -> None:
         self.folder = folder
+        self._program = program
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *options: str) -> None:
         self._process = subprocess.Popen(
-            self._command("up", "--data", "data", *options),
+            [sys.executable, "-m", "ops.cli", "up", "--data", "data", *options],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -71,7 +72,7 @@ class Up:
 
     def verb(self, *arguments: str) -> dict[str, Any]:
         done = subprocess.run(
-            [*self._command(*arguments), "--json"],
+            [self._program, *arguments, "--json"],
             cwd=self.folder,
             env=self._environment,
             capture_output=True,
@@ -92,9 +93,6 @@ class Up:
         ports = json.loads((data / "ports.json").read_text())
         return nodes_of(DataFolder(data), Layout(3, proxied=False), ports)
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "ops.cli", *arguments]
-
     @property
     def _environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if not name.startswith("PERSON_")}
@@ -102,14 +100,13 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    running = Up(tmp_path)
+def up(tmp_path: Path, person_program: Path) -> Iterator[Up]:
+    running = Up(tmp_path, person_program)
     yield running
     running.kill()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_three_nodes_are_one_installation_that_survives_its_servers(up: Up, ended: Any) -> None:
     up.start("--nodes", "3", "--workers", "1")
     stack = up.await_ready()

@@ -17,7 +17,7 @@ from local.stack import Stack
 from ops.up import start_neighbours, start_team, stop_team
 from tests.monitoring.expressions import filled_in
 from tests.monitoring.load import load, populate
-from tests.monitoring.real_prometheus import PrometheusMissingError, RealPrometheus
+from tests.monitoring.real_prometheus import PrometheusMissingError, RealPrometheus, find_prometheus
 from tests.monitoring.test_dashboards_are_complete import DASHBOARDS, panels
 
 WINDOW = "30s"
@@ -56,12 +56,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("build/monitoring"), help="folder of the run")
     parser.add_argument("--report", type=Path, default=Path("build/monitoring.json"), help="where the report goes")
     given = parser.parse_args()
-    shutil.rmtree(given.data, ignore_errors=True)
     try:
-        report = run(given.data, given.seconds, given.persons)
+        # Before minutes of load, not behind them.
+        find_prometheus()
     except PrometheusMissingError as error:
         say(f"monitoring: {error}")
         return 2
+    shutil.rmtree(given.data, ignore_errors=True)
+    report = run(given.data, given.seconds, given.persons)
     given.report.write_text(json.dumps(report, indent=2) + "\n")
     say(json.dumps(report, indent=2))
     return 0 if report["clean"] else 1

@@ -37,7 +37,7 @@ async def load(nats_url: str, seconds: float) -> str:
         parked = await _created(client)
         await _append_unknown_event(client, parked)
         # Names nobody, so it is passed over and becomes a dead letter.
-        await client.nc.request("person.commands.create", b"{}", timeout=5)
+        await client.nc.request("person.commands.create", b"{}", timeout=30)
         number = 0
         while time.monotonic() < until:
             number += 1
@@ -79,4 +79,4 @@ async def _append_unknown_event(client: PersonClient, person_id: str) -> None:
         "subject": person_id,
         "sequence": 2,
     }
-    await client.nc.request(f"person.events.identity.updated.{person_id}", json.dumps(event).encode(), timeout=5)
+    await client.nc.request(f"person.events.identity.updated.{person_id}", json.dumps(event).encode(), timeout=30)

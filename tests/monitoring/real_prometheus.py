@@ -26,13 +26,19 @@ class PrometheusMissingError(Exception):
     """There is no Prometheus on this machine."""
 
 
+def find_prometheus() -> str:
+    """Where the program is; raises PrometheusMissingError."""
+    program = shutil.which("prometheus")
+    if program is None:
+        raise PrometheusMissingError("prometheus is not on the PATH; Debian's package `prometheus` has it")
+    return program
+
+
 class RealPrometheus:
     """Prometheus as a child process, a context manager; its data is in `folder`."""
 
     def __init__(self, team: Sequence[Worker], folder: Path, *, scrape_every_s: int = 1) -> None:
-        program = shutil.which("prometheus")
-        if program is None:
-            raise PrometheusMissingError("prometheus is not on the PATH; Debian's package `prometheus` has it")
+        program = find_prometheus()
         self._address = f"http://127.0.0.1:{free_port()}"
         folder.mkdir(parents=True, exist_ok=True)
         settings = folder / "prometheus.yml"

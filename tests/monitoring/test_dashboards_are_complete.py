@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from ops.dashboards.__main__ import main
 from ops.dashboards.files import FOLDER, differing, made, write
@@ -47,6 +49,18 @@ def test_a_file_that_was_changed_by_hand_is_found_and_written_again(tmp_path: Pa
     assert write(tmp_path) == wrong
     assert differing(tmp_path) == []
     assert {path.name for path in tmp_path.iterdir()} == set(made())
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_grafanas_own_model_knows_every_field(name: str) -> None:
+    assert as_grafana_reads(DASHBOARDS[name]) == DASHBOARDS[name]
+    for misspelt in ({"refresj": "10s"}, {"panels": [{**DASHBOARDS[name]["panels"][0], "gridpos": {}}]}):
+        assert as_grafana_reads({**DASHBOARDS[name], **misspelt}) != {**DASHBOARDS[name], **misspelt}
+
+
+def as_grafana_reads(dashboard: dict[str, Any]) -> Any:
+    """What is left of a dashboard once the model that is made from Grafana's published schema has read it."""
+    return json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

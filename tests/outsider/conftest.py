@@ -50,8 +50,8 @@ class Outsider:
 
         subscription = await self.nc.subscribe(inbox, cb=keep)
         try:
-            ack = await self.nc.request(subject, payload, headers={"Person-Reply-To": inbox}, timeout=5)
-            outcome = await asyncio.wait_for(outcomes.get(), 15)
+            ack = await self.nc.request(subject, payload, headers={"Person-Reply-To": inbox}, timeout=30)
+            outcome = await asyncio.wait_for(outcomes.get(), 60)
         finally:
             await subscription.unsubscribe()
         return json.loads(ack.data), json.loads(outcome.data)

@@ -82,7 +82,7 @@ async def test_a_core_subscriber_sees_the_republished_event_under_its_short_subj
 
     subjects = []
     while outcome["person_id"] not in subjects:
-        message = await asyncio.wait_for(seen.get(), 5)
+        message = await asyncio.wait_for(seen.get(), 60)
         subjects.append(json.loads(message.data)["subject"])
 
 
@@ -93,7 +93,7 @@ async def test_the_outcome_is_published_under_the_command_id_for_everybody(outsi
 
     await outsider.run(command)
 
-    published = json.loads((await subscription.next_msg(timeout=5)).data)
+    published = json.loads((await subscription.next_msg(timeout=30)).data)
     assert published["command_id"] == command["id"]
     recorded = await outsider.ask("get_outcome", {"command_id": command["id"]})
     assert recorded["data"] == published
@@ -113,7 +113,7 @@ async def test_the_same_command_sent_twice_gives_one_event_and_equal_outcomes(ou
 
 
 async def test_the_query_services_can_be_discovered(outsider: Outsider) -> None:
-    reply = await outsider.nc.request("$SRV.INFO.person-queries", b"", timeout=5)
+    reply = await outsider.nc.request("$SRV.INFO.person-queries", b"", timeout=30)
 
     subjects = {endpoint["subject"] for endpoint in json.loads(reply.data)["endpoints"]}
 

@@ -154,7 +154,7 @@ async def read_events(nc: Client, document: Document, outcomes: list[dict[str, A
         while not (wanted.keys() <= found.keys() and types >= described):
             for reader in readers:
                 while reader.pending_msgs:
-                    message = await reader.next_msg(timeout=5)
+                    message = await reader.next_msg(timeout=30)
                     body = json.loads(message.data)
                     found[body["id"]] = message
                     types.add(body["type"])
@@ -208,7 +208,7 @@ async def check_saga_events(nc: Client, document: Document, outcomes: list[dict[
         reader = await js.subscribe(subject, stream=stream, ordered_consumer=True)
         missing = {event["id"] for event in outcome["events"]}
         while missing:
-            body = json.loads((await reader.next_msg(timeout=5)).data)
+            body = json.loads((await reader.next_msg(timeout=30)).data)
             document.check(messages[body["type"]], body)
             missing.discard(body["id"])
         await reader.unsubscribe()

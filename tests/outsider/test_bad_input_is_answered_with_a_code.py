@@ -25,7 +25,7 @@ async def test_malformed_json_without_a_reply_address_becomes_a_dead_letter(outs
     marker = uuid.uuid4().hex.encode()
     letters = await outsider.js.pull_subscribe("person.dlq.>", stream="PERSON_DLQ")
 
-    await outsider.nc.request("person.commands.create", b"{broken " + marker, timeout=5)
+    await outsider.nc.request("person.commands.create", b"{broken " + marker, timeout=30)
 
     found = None
     while found is None:

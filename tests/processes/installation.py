@@ -10,8 +10,9 @@ from pathlib import Path
 
 from local.neighbours.process import Neighbours
 from local.stack import Stack
-from ops.up import start_team, stop_team
+from ops.up import start_team
 from ops.workers import Worker
+from tests.short_lived import kill_team, short_lived
 
 DEAD_FOR_S = 2.0
 LIMITS = {
@@ -90,7 +91,7 @@ class Installation:
 @contextmanager
 def installation(data: Path, *, unit_s: float, faults: Path, say: Callable[[str], None]) -> Iterator[Installation]:
     """Everything started on a data folder, and stopped at the end."""
-    with Stack(data / "stack") as stack:
+    with short_lived(Stack(data / "stack")) as stack:
         found = stack.endpoints
         team: list[Worker] = []
         try:
@@ -100,4 +101,4 @@ def installation(data: Path, *, unit_s: float, faults: Path, say: Callable[[str]
                 say("servers, two workers and five neighbours are ready")
                 yield Installation(found.nats_url, team, neighbours)
         finally:
-            stop_team(team)
+            kill_team(team)

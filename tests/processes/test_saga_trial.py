@@ -13,7 +13,6 @@ SEED = 88
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(110)
 def test_every_saga_ends_as_the_faults_of_the_neighbours_allow(tmp_path: Path) -> None:
     told: list[str] = []
     options = Options(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from local.stack import Endpoints
-from ops.up import start_team, stop_team
+from ops.up import start_team
+from tests.short_lived import kill_team
 from tests.system.__main__ import say
 from tests.system.run import SETTINGS, Plan, run
 
@@ -18,7 +19,6 @@ SEED = "PERSON_TEST_SEED"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 async def test_outcomes_events_tables_and_queries_are_those_of_the_model(
     own_servers: Endpoints, tmp_path: Path
 ) -> None:
@@ -30,7 +30,7 @@ async def test_outcomes_events_tables_and_queries_are_those_of_the_model(
     try:
         found = await run(plan, own_servers, team, say)
     finally:
-        await asyncio.to_thread(stop_team, team)
+        await asyncio.to_thread(kill_team, team)
 
     assert found.differences == []
     assert found.commands > 300

@@ -90,7 +90,7 @@ async def _ask(js: JetStreamContext, number: int, verb: str, **data: Any) -> Non
 async def _said(js: JetStreamContext, domain: str, count: int) -> list[str]:
     """Types of all events of a neighbour, once there are `count`."""
     stream = stream_of(domain)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         # The server tells of no counts; it has to be asked.
         while (await js.stream_info(stream)).state.messages < count:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
