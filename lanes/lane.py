@@ -177,6 +177,8 @@ class Lane:
 
     def skip_to(self, offset: int) -> None:
         """Go on at an offset: the records before it are no longer in the log."""
+        # What was held back lies before the hole, and must not be taken for what this lane has carried.
+        self._let_in()
         self._next_offset = max(self._next_offset, offset)
 
     async def carry(self, records: Sequence[Record]) -> list[int]:
