@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test tests lint types imports contracts dashboards bench chaos look property sagas generations audit rehearse drill docs image manifests lock clean
+.PHONY: help setup demo up test lint types imports contracts dashboards bench chaos look property sagas generations audit rehearse drill docs image manifests lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -26,13 +26,9 @@ demo: $(READY) ## Run the main job on real servers: import, kill a worker, ask, 
 up: $(READY) ## Run servers and two workers in the foreground
 	@$(BIN)/person up
 
-# Much of the time of tests is waiting for servers; two groups of tests, each with servers of its own, share two cores well,
-# and leave time for the types.
+# Much of the time of tests is waiting for servers; two groups of tests, each with servers of its own, share two cores well.
 JOBS ?= 2
-test: $(READY) lint imports ## Lint, types, import rules and all tests
-	@$(MAKE) --no-print-directory -j2 types tests
-
-tests: $(READY)
+test: $(READY) lint types imports ## Lint, types, import rules and all tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
