@@ -105,11 +105,7 @@ async def catch_up(behind: NotingWorker, last: dict[int, int]) -> dict[str, Any]
 
 
 async def settled(running: Worker) -> None:
-    """Wait until a worker has no events left to carry or to fold.
-
-    The ingress of a new application begins with the first event of the stream: what the topic holds already comes once more, behind
-    what was caught up with.
-    """
+    """Wait until a worker has no events left to carry or to fold."""
     done, quiet = -1, 0
     async with asyncio.timeout(CATCH_UP_BUDGET_S):
         while quiet < QUIET_LOOKS:
