@@ -29,16 +29,17 @@ async def scan(
     filters: Sequence[str] = (),
     *,
     since: datetime | None = None,
+    after: int = 0,
     last: int | None = None,
 ) -> AsyncGenerator[Sequence[Delivery], None]:
     """The messages under any of the filters that were stored at `since` or later, all without it; none of a stream that does not exist.
 
-    With `last`, none with a higher stream sequence. Who may leave before the end closes it (`aclosing`). Raises BridgeError when the stream
+    With `after`, only those with a higher stream sequence, and `since` does not count; with `last`, none with a higher one. Who may leave before the end closes it (`aclosing`). Raises BridgeError when the stream
     ends to answer, NatsError or TimeoutError when NATS does.
     """
     try:
         end = int((await api(nc, f"STREAM.INFO.{stream}"))["state"]["last_seq"])
-        reader, waiting = await _reader(nc, stream, filters, since)
+        reader, waiting = await _reader(nc, stream, filters, since, after)
     except JetStreamError as error:
         if error.code == STREAM_NOT_FOUND:
             return
@@ -55,12 +56,14 @@ async def scan(
 
 async def count_messages(nc: Client, stream: str, filters: Sequence[str] = ()) -> int:
     """How many messages a stream that exists holds under some filters together. Raises JetStreamError, NatsError or TimeoutError."""
-    reader, waiting = await _reader(nc, stream, filters, None)
+    reader, waiting = await _reader(nc, stream, filters, None, 0)
     await _remove(nc, stream, reader)
     return waiting
 
 
-async def _reader(nc: Client, stream: str, filters: Sequence[str], since: datetime | None) -> tuple[str, int]:
+async def _reader(
+    nc: Client, stream: str, filters: Sequence[str], since: datetime | None, after: int
+) -> tuple[str, int]:
     """A consumer of its own, and how many messages wait for it."""
     reader = f"person_scan_{uuid.uuid4().hex}"
     config: dict[str, Any] = {
@@ -73,7 +76,9 @@ async def _reader(nc: Client, stream: str, filters: Sequence[str], since: dateti
         "mem_storage": True,
         "num_replicas": 1,
     }
-    if since is not None:
+    if after:
+        config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
+    elif since is not None:
         config |= {"deliver_policy": "by_start_time", "opt_start_time": since.astimezone(UTC).isoformat()}
     if filters:
         config["filter_subjects"] = list(filters)
@@ -92,14 +97,17 @@ async def _read(
 ) -> AsyncGenerator[Sequence[Delivery], None]:
     last = read = silences = 0
     while read < waiting and last < end:
+        given = await pull.next(SILENCE_S)
         # After a reset the messages since the last acknowledgement come again.
-        found = [one for one in await pull.next(SILENCE_S) if one.stream_sequence > last]
+        found = [one for one in given if one.stream_sequence > last]
+        if wanted := [one for one in found if one.stream_sequence <= end]:
+            yield wanted
+        if given:
+            # Also what came again: the server counts it as not taken.
+            await pull.acknowledge(given[-1])
         if found:
             silences = 0
-            if wanted := [one for one in found if one.stream_sequence <= end]:
-                yield wanted
             last, read = found[-1].stream_sequence, read + len(found)
-            await pull.acknowledge(found[-1])
             continue
         silences += 1
         if silences > 1 and await _has_nothing_left(nc, stream, reader):

@@ -27,6 +27,7 @@ from ops.installation import routes_of
 from ops.verify.carried import Carriage, acknowledged
 from ops.verify.changelogs import compare_changelog, phantom
 from ops.verify.findings import Finding, Tally
+from ops.verify.newer import NewerEvents
 from ops.verify.owners import Owners, TooLargeError
 from ops.verify.pace import Pace
 from ops.verify.persons import FOLD, STATISTICS, History, compare_persons, groups
@@ -136,6 +137,7 @@ class PartitionCheck:
         return self.tally
 
     async def _persons(self, last: int) -> None:
+        newer = NewerEvents(self._owners.nc, self._events_filters, last)
         waiting = await count_messages(self._owners.nc, streams.EVENTS, self._events_filters)
         slices = waiting // EVENTS_AT_ONCE + 1
         for number in range(slices):
@@ -153,7 +155,7 @@ class PartitionCheck:
                         if person_id not in histories:
                             histories[person_id] = History(person_id, self._partition)
                         histories[person_id].stored.append(one)
-            await self._compare(list(histories.values()))
+            await self._compare(newer, list(histories.values()))
 
     async def _last(self, stream: str, filters: Sequence[str]) -> int:
         found = [await read.last_message(self._owners.nc, stream, one) for one in filters]
@@ -167,7 +169,7 @@ class PartitionCheck:
         own = self._partition
         return [one for one in stored if partition_of(one.subject.split(".")[person_token], partitions) == own]
 
-    async def _compare(self, histories: Sequence[History]) -> None:
+    async def _compare(self, newer: NewerEvents, histories: Sequence[History]) -> None:
         self.tally.persons += len(histories)
         for group in groups(histories):
             for history in group:
@@ -177,7 +179,7 @@ class PartitionCheck:
                 self._unsure_days.update(self._counted.unsure_days(history))
             await self._pace.take(len(group))
             if self._checks & {"tables", "index"}:
-                await compare_persons(self._owners, group, self.tally, index="index" in self._checks)
+                await compare_persons(self._owners, newer, group, self.tally, index="index" in self._checks)
             for history in group:
                 history.forget()
 

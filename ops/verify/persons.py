@@ -14,12 +14,10 @@ from typing import Any
 import orjson
 
 from agents.healing import AGENTS_OF_ROWS
-from bridge import read
-from config.streams import EVENTS
 from domain.person import load_state
-from domain.subjects import person_filter
 from ops.model_rows import CHANGED_BY
 from ops.verify.findings import Finding, Tally
+from ops.verify.newer import NewerEvents
 from ops.verify.owners import Moment, Owners, TooLargeError
 from ops.verify.reading import Stored
 from ops.verify.retelling import Retold, Row, retold
@@ -110,9 +108,11 @@ def groups(histories: Sequence[History]) -> Iterator[Sequence[History]]:
         yield group
 
 
-async def compare_persons(owners: Owners, histories: Sequence[History], tally: Tally, *, index: bool) -> None:
+async def compare_persons(
+    owners: Owners, newer: NewerEvents, histories: Sequence[History], tally: Tally, *, index: bool
+) -> None:
     """Compare some persons of one partition; what differs for good is added to `tally`."""
-    looked = await _look(owners, histories, tally, index=index)
+    looked = await _look(owners, newer, histories, tally, index=index)
     for history in histories:
         if FOLD not in history.quarantined.parked and not history.quarantined.taken_out:
             tally.add(history.told.faults)
@@ -120,14 +120,14 @@ async def compare_persons(owners: Owners, histories: Sequence[History], tally: T
         found: Sequence[Finding] = ()
         for _ in range(LOOKS - 1):
             await asyncio.sleep(BETWEEN_LOOKS_S)
-            found = (await _look(owners, [history], None, index=index))[history.person_id]
+            found = (await _look(owners, newer, [history], None, index=index))[history.person_id]
             if not found:
                 break
         tally.add(found)
 
 
 async def _look(
-    owners: Owners, histories: Sequence[History], tally: Tally | None, *, index: bool
+    owners: Owners, newer: NewerEvents, histories: Sequence[History], tally: Tally | None, *, index: bool
 ) -> dict[str, Sequence[Finding]]:
     try:
         moment = await _moment(owners, histories, index=index)
@@ -135,14 +135,14 @@ async def _look(
         if len(histories) > 1:
             middle = len(histories) // 2
             return {
-                **await _look(owners, histories[:middle], tally, index=index),
-                **await _look(owners, histories[middle:], tally, index=index),
+                **await _look(owners, newer, histories[:middle], tally, index=index),
+                **await _look(owners, newer, histories[middle:], tally, index=index),
             }
         moment = await _moment_of_large(owners, histories[0], index=index)
     found: dict[str, Sequence[Finding]] = {}
     indexed: list[tuple[Retold, Mapping[str, Row | None]]] = []
     for one in histories:
-        told, until = await _told(owners, one, moment)
+        told, until = await _told(newer, one, moment)
         held = one.quarantined = _quarantined(moment, one.person_id)
         if held.incomparable is not None:
             found[one.person_id] = ()
@@ -227,15 +227,14 @@ async def _moment_of_large(owners: Owners, history: History, *, index: bool) -> 
     return moment
 
 
-async def _told(owners: Owners, history: History, moment: Moment) -> tuple[Retold, int]:
+async def _told(newer: NewerEvents, history: History, moment: Moment) -> tuple[Retold, int]:
     """The person as far as its rows are, and up to where that is: behind what was read of the stream before, if it has moved since."""
     row = _decoded(moment.rows["persons"].get(history.person_id))
     reached = moment.position
     if isinstance(row, dict):
         reached = max(reached, _position(row))
-    if reached > history.last:
-        async for message in read.messages(owners.nc, EVENTS, person_filter(history.person_id), after=history.last):
-            history.stored.append(Stored(message.stream_sequence, message.subject, message.data))
+    last = history.last
+    history.stored += [one for one in await newer.of(history.person_id, reached) if one.stream_sequence > last]
     known = {one.stream_sequence for one in history.stored}
     # A row may be ahead of what the partition tells, by the cycle that is being told just now; never of the stream.
     until = max(moment.position, _position(row) if isinstance(row, dict) and _position(row) in known else 0)

@@ -20,9 +20,9 @@ class Stored(NamedTuple):
 
 
 async def stored_messages(
-    nc: Client, stream: str, filters: Sequence[str], *, last: int
+    nc: Client, stream: str, filters: Sequence[str], *, after: int = 0, last: int
 ) -> AsyncGenerator[Sequence[Stored], None]:
-    """Messages under some filters with a stream sequence up to `last`, some at a time. Raises BridgeError and errors of the server."""
-    async with aclosing(scan(nc, stream, filters, last=last)) as found:
+    """Messages under some filters with a stream sequence above `after` and up to `last`, some at a time. Raises BridgeError and errors of the server."""
+    async with aclosing(scan(nc, stream, filters, after=after, last=last)) as found:
         async for some in found:
             yield [Stored(one.stream_sequence, one.subject, one.data) for one in some]

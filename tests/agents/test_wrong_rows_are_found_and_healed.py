@@ -16,18 +16,20 @@ from agents.healing import Healer, HealRows
 from bridge import read
 from bridge.letter_acts import LetterActs, Place
 from config import streams
-from domain.subjects import person_filter
+from domain.subjects import partition_filter, person_filter
 from lanes.agent import Batch
 from lanes.lane import LanePosition
 from lanes.record import Record
 from local.stack import Endpoints
 from ops.client import QueryFailed
+from ops.verify import newer as newer_events
 from ops.verify.changelogs import compare_changelog
 from ops.verify.findings import Finding, Tally
+from ops.verify.newer import NewerEvents
 from ops.verify.owners import Owners
 from ops.verify.pace import Pace
 from ops.verify.persons import History, compare_persons
-from ops.verify.reading import Stored
+from ops.verify.reading import Stored, stored_messages
 from queries.index.database import SOURCES
 from queries.index.feed import IndexFeed
 from queries.inspection import Inspection
@@ -42,6 +44,10 @@ SECRET = "Xanthippe"
 MODELS = ("persons", "summary", "search", "skills", "network", "views", "timeline", "statistics")
 
 
+def newer(nc: Client) -> NewerEvents:
+    return NewerEvents(nc, [partition_filter(P)], 0)
+
+
 @dataclass
 class Owner:
     """A worker whose rows can be inspected and healed."""
@@ -54,7 +60,7 @@ class Owner:
     async def compare(self, *person_ids: str, index: bool = True) -> list[Finding]:
         tally = Tally()
         histories = [await _history(self.worker.nc, person_id) for person_id in person_ids]
-        await compare_persons(self.owners, histories, tally, index=index)
+        await compare_persons(self.owners, newer(self.worker.nc), histories, tally, index=index)
         return tally.findings
 
     async def heal(self, act: str, **whom: Any) -> dict[str, int]:
@@ -210,7 +216,7 @@ async def test_a_gap_and_a_repetition_in_the_stream_are_told(persons: Persons, w
     await worker.fold(await persons.stored(ada))
     del history.stored[1]
     tally = Tally()
-    await compare_persons(owner.owners, [history], tally, index=False)
+    await compare_persons(owner.owners, newer(worker.nc), [history], tally, index=False)
     assert [(one.check, one.field) for one in tally.findings] == [("stream", "version")]
 
 
@@ -226,3 +232,25 @@ def _change(worker: Worker, name: str, key: str, **members: Any) -> None:
     table = getattr(worker, name).table
     row = orjson.loads(table.get(P, key.encode()))
     table.database(P).put(key.encode(), orjson.dumps({**row, **members}))
+
+
+async def test_what_comes_while_persons_are_compared_is_read_once_for_all_of_them(
+    persons: Persons, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, grace = persons.new(), persons.new()
+    await persons.append(ada, "Ada")
+    await persons.append(grace, "Grace", "Hopper")
+    [*_, last] = (await _history(worker.nc, grace)).stored
+    reads: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        reads.append(named["last"])
+        return stored_messages(*given, **named)
+
+    monkeypatch.setattr(newer_events, "stored_messages", counted)
+    events = newer(worker.nc)
+
+    assert await events.of(grace, last.stream_sequence) == (await _history(worker.nc, grace)).stored
+    assert await events.of(ada, last.stream_sequence) == (await _history(worker.nc, ada)).stored
+    assert await events.of(ada, 1) == (await _history(worker.nc, ada)).stored
+    assert reads == [last.stream_sequence]

@@ -98,3 +98,46 @@ async def test_messages_that_do_not_come_any_more_were_removed_or_it_is_an_error
     else:
         with pytest.raises(BridgeError, match="gave 0 of 3 messages"):
             await scanned(Client(), "HELD")
+
+
+async def test_what_came_again_is_taken_so_that_removed_messages_do_not_end_in_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    not_taken = 0
+
+    async def told(_nc: Client, what: str, _body: Any = None) -> Mapping[str, Any]:
+        if what.startswith("STREAM.INFO"):
+            return {"state": {"last_seq": 3}}
+        return {"num_pending": 3 if what.startswith("CONSUMER.CREATE") else 0, "num_ack_pending": not_taken}
+
+    class ResetPull:
+        """Gives two messages, and both again behind a reset; the third one was removed."""
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            self._given = [[delivery(1), delivery(2)], [delivery(1), delivery(2)]]
+
+        async def start(self) -> None:
+            """Nothing to begin."""
+
+        async def stop(self) -> None:
+            """Nothing to end."""
+
+        async def next(self, _wait_s: float) -> list[Delivery]:
+            nonlocal not_taken
+            await asyncio.sleep(0)
+            given = self._given.pop(0) if self._given else []
+            not_taken += len(given)
+            return given
+
+        async def acknowledge(self, taken: Delivery) -> None:
+            nonlocal not_taken
+            not_taken -= taken.consumer_sequence
+
+    monkeypatch.setattr(bridge.scan, "api", told)
+    monkeypatch.setattr(bridge.scan, "OrderedPull", ResetPull)
+
+    assert await scanned(Client(), "HELD") == [1, 2]
+
+
+def delivery(sequence: int) -> Delivery:
+    return Delivery("held", b"", {}, sequence, sequence, 0, "ack")
