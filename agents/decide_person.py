@@ -23,7 +23,7 @@ from agents.containment import TRANSIENT
 from agents.fold_persons import FoldPersons
 from agents.folding import newest
 from agents.in_doubt import Doubts, History, are_in_doubt
-from agents.merge_intents import MergeIntents
+from agents.merge_intents import MergeIntents, Patience
 from agents.policy_counters import PolicyCounters
 from agents.publishing import publish_event
 from agents.reading import EventLog, dead_letter
@@ -34,6 +34,7 @@ from bridge import headers
 from bridge.append import MAX_BATCH, EntityAppend, EventMessage, append_each
 from bridge.dead_letters import DeadLetters
 from bridge.errors import AppendRefusedError
+from domain.command_data.lifecycle import MergePersons
 from domain.commands import Command, read_command
 from domain.decide import AlreadyRecorded, decide
 from domain.events import Event, write_event
@@ -81,6 +82,7 @@ class Cycle:
     view: TableView
     pending: dict[str, Pending] = field(default_factory=dict)
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass
@@ -197,9 +199,13 @@ class DecidePerson(LaneAgent):
             (alone if self._resolving(one) else together).append(one)
         await self._append_all(cycle, together)
         for one in alone:
+            person_id = one.row.person.person_id
+            was_in_doubt = self._resolver.may_be_merged(person_id)
             await self._append_all(cycle, [one])
-            # Not where an append has raised: it may be stored, and the cycle comes again.
-            await self._resolver.release(one.row.person.person_id)
+            # Not where an append has raised: it may be stored, and the cycle comes again. What has raised then may be stored yet even though
+            # the command is refused now; only a merge that is stored tells that no other will be.
+            if not was_in_doubt or _is_merged(one):
+                await self._resolver.release(person_id)
 
     def _resolving(self, work: PersonWork) -> list[Pending]:
         """The commands of a person that rest on facts about another one."""
@@ -247,7 +253,7 @@ class DecidePerson(LaneAgent):
         try:
             if work.outdated:
                 work.row = await self._reread(partition, work.row)
-            resolved = await self._resolve(partition, work)
+            resolved = await self._resolve(cycle, work)
             if work.outdated or resolved:
                 await self._prove_ownership(partition)
             decided = _decide_all(work, self._laws)
@@ -255,7 +261,7 @@ class DecidePerson(LaneAgent):
                 row = await self._reread(partition, work.row)
                 if row is not work.row:
                     work.row = row
-                    await self._resolve(partition, work)
+                    await self._resolve(cycle, work)
                     await self._prove_ownership(partition)
                     decided = _decide_all(work, self._laws)
             if await self._resume(cycle, work):
@@ -331,17 +337,17 @@ class DecidePerson(LaneAgent):
                     Position(stream_sequence=stream_sequence, partition=partition),
                 )
 
-    async def _resolve(self, partition: int, work: PersonWork) -> bool:
+    async def _resolve(self, cycle: Cycle, work: PersonWork) -> bool:
         """Look up what commands have to know of other persons; tells whether any has to."""
         needing = self._resolving(work)
         if not needing:
             return False
         person_id = work.row.person.person_id
-        is_mended = bool(self._quarantine.read(partition, FoldPersons.name, person_id).discarded)
+        is_mended = bool(self._quarantine.read(cycle.partition, FoldPersons.name, person_id).discarded)
         for pending in needing:
             assert pending.command is not None
             try:
-                pending.command = await self._resolver.resolve(pending.command, is_mended=is_mended)
+                pending.command = await self._resolver.resolve(pending.command, cycle.patience, is_mended=is_mended)
                 pending.unresolved = None
             except UnresolvedError as error:
                 pending.unresolved = error
@@ -382,6 +388,15 @@ def _known_decision(result: Decision | BaseException) -> Decision:
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _is_merged(work: PersonWork) -> bool:
+    """Whether a merge of the person was accepted."""
+    return any(
+        isinstance(one.command.data, MergePersons) and one.outcome is not None and one.outcome.status == "accepted"
+        for one in work.commands
+        if one.command is not None
+    )
 
 
 def _objections(batch: Batch) -> list[Message]:
@@ -447,10 +462,11 @@ def _decide_one(pending: Pending, command: Command, person: Person, laws: Laws) 
     refused, pending.objections = laws.vetoes.on(command, person)
     if refused is not None:
         raise refused
-    events = decide(command, person)
+    before = person
+    events = decide(command, before)
     for event in events:
         person = apply(person, event)
-    check_limits(command, events, person, laws.max_state_bytes)
+    check_limits(command, events, before, person, laws.max_state_bytes)
     return events, person
 
 

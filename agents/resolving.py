@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agents.containment import TRANSIENT
 from agents.folding import newest
-from agents.merge_intents import MergeIntents
+from agents.merge_intents import MergeIntents, Patience
 from agents.reading import EventLog
 from domain.command_data.base import CommandData
 from domain.command_data.lifecycle import AbsorbPerson, MergePersons
@@ -46,7 +46,7 @@ class PersonResolver:
     def __init__(self, log: EventLog, intents: MergeIntents) -> None:
         self._log = log
         self._intents = intents
-        self._resolvers: Final[Mapping[type[CommandData], Callable[[Command, Any], Awaitable[Resolved]]]] = {
+        self._resolvers: Final[Mapping[type[CommandData], Callable[[Command, Any, Patience], Awaitable[Resolved]]]] = {
             MergePersons: self._merge_target,
             AbsorbPerson: self._absorb_source,
         }
@@ -55,24 +55,28 @@ class PersonResolver:
         """Whether the command rests on facts about another person."""
         return type(command.data) in self._resolvers
 
-    async def resolve(self, command: Command, *, is_mended: bool = False) -> Command:
+    async def resolve(self, command: Command, patience: Patience, *, is_mended: bool = False) -> Command:
         """The command with the facts as they are now; `is_mended` tells that events of its own person were discarded or edited.
 
-        Raises UnresolvedError, and errors of the server.
+        `patience` is that of the cycle, and gets less where the command waits. Raises UnresolvedError, and errors of the server.
         """
         if is_mended and isinstance(command.data, MergePersons):
             await self._check_source(command.person_id)
-        resolved = await self._resolvers[type(command.data)](command, command.data)
+        resolved = await self._resolvers[type(command.data)](command, command.data, patience)
         return command.model_copy(update={"resolved": resolved})
+
+    def may_be_merged(self, person_id: str) -> bool:
+        """Whether a cycle that was cut off may have appended a merge of the person that is stored only later. To be asked before `resolve`."""
+        return self._intents.may_be_merged(person_id)
 
     async def release(self, person_id: str) -> None:
         """Say that the commands of a person are decided, once it is known what came of them. Raises errors of the server."""
         await self._intents.withdraw(person_id)
 
-    async def _merge_target(self, command: Command, data: MergePersons) -> MergeTarget:
+    async def _merge_target(self, command: Command, data: MergePersons, patience: Patience) -> MergeTarget:
         await self._intents.announce(command.person_id, command.id)
         if data.target_person_id != command.person_id and not await self._intents.is_free(
-            command.person_id, data.target_person_id
+            command.person_id, data.target_person_id, patience
         ):
             raise ContestedError
         return MergeTarget.model_construct(person=await self._person(data.target_person_id))
@@ -83,10 +87,10 @@ class PersonResolver:
         except UnresolvedError as error:
             raise MendedSourceError from error
 
-    async def _absorb_source(self, command: Command, data: AbsorbPerson) -> AbsorbSource:
+    async def _absorb_source(self, command: Command, data: AbsorbPerson, _: Patience) -> AbsorbSource:
         source = await self._person(data.source_person_id)
         end = source
-        for _ in range(MAX_REDIRECTS):
+        for _redirect in range(MAX_REDIRECTS):
             if end.merged_into is None:
                 break
             if end.merged_into == command.person_id:

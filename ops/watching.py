@@ -98,7 +98,8 @@ class Watch:
         try:
             await self._ask()
         except QueryFailed as error:
-            if not self._is_served or error.facts.get("rule") != "partitions":
+            # Without positions it begins anew anyway: they were dropped while this was asked.
+            if not self._is_served or not self._positions or error.facts.get("rule") != "partitions":
                 raise
             # The generation that sent these positions answers no more, and this one was not heard of in time.
             self._positions = dict.fromkeys(range(error.facts["partitions"]), min(self._positions.values()))

@@ -23,6 +23,8 @@ def hold(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
     except BlockingIOError:
         owner = os.pread(lock, 20, 0).decode(errors="replace")
         os.close(lock)
@@ -34,7 +36,5 @@ def hold(folder: Path) -> int:
         raise FolderInUseError(
             f"data folder {folder}: cannot be written ({error.strerror}); choose another with --data or PERSON_DATA_DIR"
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
     os.set_inheritable(lock, True)
     return lock

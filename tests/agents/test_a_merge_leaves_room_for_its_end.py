@@ -35,10 +35,11 @@ def more_addresses(person: Person, count: int, name: str) -> Person:
 
 def decided(name: str, data: dict[str, Any], person: Person, other: Person, max_state_bytes: int) -> Person:
     """The person behind a command that passes the limits."""
-    asked = command(name, data, others=[other], subject=person.person_id)
+    command_id = uuid(f"{name} at {person.version}")
+    asked = command(name, data, others=[other], subject=person.person_id, id=command_id)
     events = decide(asked, person)
     after = reduce(apply, events, person)
-    check_limits(asked, events, after, max_state_bytes)
+    check_limits(asked, events, person, after, max_state_bytes)
     return after
 
 
@@ -81,3 +82,66 @@ def test_what_was_merged_is_absorbed_however_much_the_target_gets_meanwhile() ->
 
     assert len(dump_state(after)) > room
     assert len(after.components) == len(target.components) + 30
+
+
+def alone(name: str, data: dict[str, Any], person: Person, max_state_bytes: int) -> Person:
+    return decided(name, data, person, person, max_state_bytes)
+
+
+def tagged(person: Person, max_state_bytes: int) -> Person:
+    data = {"component_type": "Tag", "data": {"label": f"tag {person.version}"}}
+    return alone("AddComponent", data, person, max_state_bytes)
+
+
+def tagged_without_end(person: Person, max_state_bytes: int) -> Person:
+    """The person with as many tags as are accepted."""
+    for _ in range(100):
+        try:
+            person = tagged(person, max_state_bytes)
+        except Refused:
+            return person
+    raise AssertionError("nothing is refused")
+
+
+def without_first(person: Person, max_state_bytes: int) -> Person:
+    data = {"component_id": next(iter(person.components)), "component_type": "EmailAddress"}
+    return alone("RemoveComponent", data, person, max_state_bytes)
+
+
+def test_who_is_too_large_by_what_was_absorbed_may_get_smaller_be_corrected_and_end() -> None:
+    person = with_addresses(ADA, 40, "ada")
+    room = len(dump_state(person)) * 2 // 3
+
+    smaller = without_first(person, room)
+    suspended = alone("SuspendPerson", {"reason": "under review"}, smaller, room)
+    archived = alone("ArchivePerson", {"reason": "no longer with us"}, suspended, room)
+
+    assert room < len(dump_state(smaller)) < len(dump_state(person))
+    assert len(archived.components) == 39
+
+
+def test_who_is_too_large_grows_by_little_and_never_beyond_what_a_merge_may_leave() -> None:
+    person = with_addresses(ADA, 40, "ada")
+    size = len(dump_state(person))
+
+    # Who is just below the limit does not get above it, and who is above it gets nothing large.
+    with pytest.raises(Refused, match="component_limit"):
+        tagged(person, size)
+    profile = {"username": "ada", "languages": [f"a language {number}" for number in range(200)]}
+    with pytest.raises(Refused, match="component_limit"):
+        alone("AddComponent", {"component_type": "GitProfile", "data": profile}, person, size - 1)
+
+    room = (size + 4000) * 8 // 15
+    grown = tagged_without_end(person, room)
+    assert size < len(dump_state(grown)) <= room * 15 // 8
+
+    # Who is above even that, since less is allowed now, still gets smaller.
+    assert len(without_first(grown, size // 4).components) == len(grown.components) - 1
+
+
+def test_source_and_target_are_measured_where_they_are_many_together() -> None:
+    source, target = with_addresses(ADA, 9, "ada"), with_addresses(GRACE, 8, "grace")
+    room = max(len(dump_state(source)), len(dump_state(target))) + 100
+    with pytest.raises(Refused) as refused:
+        merged(source, target, room)
+    assert (refused.value.code, refused.value.facts["field"]) == ("component_limit", "target_person_id")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from nats.aio.client import Client
 
 from agents import decide_person, state_limits
 from agents.merge_intents import MergeIntents, intent_subject
 from agents.reading import Arrival, EventLog
 from agents.state_limits import MAX_TAKEN_OVER
 from bridge import read
+from bridge.append import EntityAppend, append_each
+from bridge.errors import AppendRefusedError
 from config import streams
 from domain.events import Event
 from domain.partitions import partition_of
@@ -106,6 +109,42 @@ async def test_a_target_that_another_lane_may_merge_away_is_not_decided_on_until
     held = await read.last_message(persons.nc, streams.POSITIONS, intent_subject(ada))
     assert held is not None
     assert held.data == b""
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["the target is announced", "the target is merged"])
+async def test_a_merge_whose_append_is_not_answered_stays_announced_until_it_is_stored(
+    persons: Persons, worker: Worker, monkeypatch: pytest.MonkeyPatch, is_merged: bool
+) -> None:
+    ada = persons.new()
+    while (grace := elsewhere()) > ada:
+        pass
+    await worker.decide(persons.create(ada, "Ada"))
+    await persons.append(grace, "Grace")
+    other_lane = MergeIntents(persons.nc)
+    tries = 0
+
+    async def unanswered_once(nc: Client, entities: Sequence[EntityAppend]) -> list[int | AppendRefusedError]:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            return await append_each(nc, entities)
+        # It may be stored any time from now on. Ada, with the higher id, would have to give way if it was asked again.
+        await other_lane.announce(grace, "a command of another lane")
+        if is_merged:
+            await persons.append_raw(grace, merged_event(grace), "person.events.lifecycle.merged")
+        raise TimeoutError
+
+    monkeypatch.setattr(decide_person, "append_each", unanswered_once)
+    [outcome] = await worker.decide(merge(ada, grace))
+
+    held = await read.last_message(persons.nc, streams.POSITIONS, intent_subject(ada))
+    assert held is not None
+    if is_merged:
+        assert (outcome["status"], outcome["code"]) == ("refused", "merge_target_unfit")
+        assert held.data == outcome["command_id"].encode()
+    else:
+        assert (outcome["status"], tries) == ("accepted", 2)
+        assert held.data == b""
 
 
 async def test_another_person_is_looked_up_again_when_the_append_has_lost_its_race(

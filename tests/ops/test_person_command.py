@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -187,6 +188,15 @@ def test_a_folder_is_free_again_when_its_process_has_ended(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(FolderInUseError, match="cannot be written"):
         hold(tmp_path / "file")
+
+
+def test_a_folder_on_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(FolderInUseError, match=rf"{tmp_path}: cannot be written \(No space left on device\)"):
+        hold(tmp_path)
 
 
 def test_a_stream_with_another_configuration_stops_the_worker_with_the_difference(

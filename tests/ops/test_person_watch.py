@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
 
 from local.stack import Endpoints
+from ops import watching
 from ops.cli import main
-from ops.client import CommandMessage, PersonClient
+from ops.client import CommandMessage, PersonClient, QueryFailed
 
 
 async def ran(servers: Endpoints, *arguments: str) -> Result:
@@ -60,3 +62,27 @@ def test_wrong_options_are_named(arguments: tuple[str, ...], says: str) -> None:
 
     assert refused.exit_code == 2
     assert says in refused.output
+
+
+async def test_a_subscription_that_begins_anew_while_it_is_renewed_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EnoughError(Exception):
+        pass
+
+    class OtherPartitions:
+        """Positions are dropped while it answers that there are other partitions now."""
+
+        asked = 0
+
+        async def query(self, *_: object, **__: object) -> None:
+            self.asked += 1
+            if self.asked == 3:
+                raise EnoughError
+            watch._positions.clear()
+            raise QueryFailed("malformed", "positions of other partitions", {"rule": "partitions", "partitions": 8})
+
+    monkeypatch.setattr(watching, "RENEWED_S", 0)
+    client = cast("PersonClient", OtherPartitions())
+    watch = watching.Watch(client, positions=[{"partition": 0, "stream_sequence": 7}])
+    watch._is_served = True
+    with pytest.raises(EnoughError):
+        await watch._renew()
