@@ -23,7 +23,7 @@ from agents.folding import folded
 from agents.live_position import LivePositions
 from agents.policy_counters import PolicyCounters
 from agents.portraits import portraits
-from agents.publishing import publish_event
+from agents.publishing import AT_ONCE, publish_event
 from agents.quarantine import effects_above, redrive_of
 from agents.reading import Arrival, EventLog, marked
 from agents.rule_book import InForce, RuleBook
@@ -48,9 +48,6 @@ logger = logging.getLogger(__name__)
 
 DEFECT: Final = Judgement("indeterminate", "defect")
 """The answer of a policy that has raised an error."""
-
-AT_ONCE = 256
-"""Messages on their way together: so many are stored long before the first one has waited too long."""
 
 SILENCE_S = 0.1
 """So long silent verdicts may wait to be written: a table more is what a small cycle costs, and nobody misses them."""

@@ -10,6 +10,8 @@ from nats.aio.client import Client
 from bridge.batch import failure_of
 
 CONTENT_TYPE = "application/cloudevents+json"
+AT_ONCE = 256
+"""Messages on their way together: so many are stored long before the first one has waited too long."""
 
 
 async def publish(nc: Client, subject: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float = 5.0) -> int:

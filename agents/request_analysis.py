@@ -13,7 +13,7 @@ from nats.aio.client import Client
 
 from agents.fold_persons import FoldPersons
 from agents.live_position import LivePositions
-from agents.publishing import publish_event
+from agents.publishing import AT_ONCE, publish_event
 from agents.quarantine import effects_above
 from agents.reading import decoded
 from domain.origin import tells_of_the_past
@@ -40,13 +40,14 @@ class RequestAnalysis(LaneAgent):
         if not wanted:
             return
         floor = await self._positions.floor(batch.partition)
-        await asyncio.gather(
-            *(
-                publish_event(self._nc, one.command.type, one.command.body, one.command.id)
-                for one in wanted
-                if one.stream_sequence > (floor if one.parked_above is None else one.parked_above)
-            )
-        )
+        commands = [
+            one.command
+            for one in wanted
+            if one.stream_sequence > (floor if one.parked_above is None else one.parked_above)
+        ]
+        for first in range(0, len(commands), AT_ONCE):
+            together = commands[first : first + AT_ONCE]
+            await asyncio.gather(*(publish_event(self._nc, one.type, one.body, one.id) for one in together))
 
 
 class _Wanted(NamedTuple):

@@ -84,6 +84,11 @@ class QuarantineTable:
         """Parked persons by agent, over those of the partitions that are counted already."""
         return sum((self._parked[partition] for partition in partitions if partition in self._parked), Counter())
 
+    def parked_in(self, partition: int) -> int:
+        """Parked persons of all agents in a partition that is recovered; its rows are counted again if need be."""
+        self._counted(partition)
+        return self._parked[partition].total()
+
     def oldest_since(self, partitions: Iterable[int]) -> Mapping[str, int]:
         """Second since the epoch from which on an agent's oldest parked person waits, by agent, over those partitions."""
         oldest: dict[str, int] = {}

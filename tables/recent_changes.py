@@ -17,6 +17,8 @@ Staged = Mapping[bytes, bytes | None]
 LISTENED_S = 30.0
 """How long a partition counts as listened to after somebody asked."""
 KEPT_ROWS = 5000
+"""Rows of all tables together behind which older cycles make room. The last cycle is kept however large it is: one cycle of a lane may write
+more, and whoever follows would read the whole table for each."""
 
 _incarnations = itertools.count(int(time.time() * 1000))
 
@@ -69,12 +71,12 @@ class RecentChanges:
         return True
 
     def add(self, partition: int, tables: Mapping[str, Staged], stream_sequence: int) -> None:
-        """Keep a committed cycle, by reference; the oldest ones make room."""
+        """Keep a committed cycle, by reference; the oldest ones make room, the last one stays."""
         followed = self._followed[partition]
         followed.number += 1
         followed.cycles.append(Cycle(followed.mark(), tables, stream_sequence))
         followed.rows += _rows(tables)
-        while followed.rows > self._kept_rows and followed.cycles:
+        while followed.rows > self._kept_rows and len(followed.cycles) > 1:
             followed.rows -= _rows(followed.cycles.popleft().tables)
             followed.first += 1
         moved, followed.moved = followed.moved, asyncio.Event()

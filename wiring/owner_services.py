@@ -76,7 +76,7 @@ def owner_services(
         return {
             "unfinished": {topic: 0 if lane is None else lane.unfinished for topic, lane in running.items()},
             "through": base.role.done,
-            "parked": sum(tables.worker.quarantine.parked_persons([partition]).values()),
+            "parked": tables.worker.quarantine.parked_in(partition),
             "answers": answering.answers_clients(),
             "events": tables.worker.positions.applied(partition),
             "sagas": tables.processes.positions.applied(partition),

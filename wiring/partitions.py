@@ -12,6 +12,7 @@ from agents.serving_duties import ServingDuties
 from lanes.runtime import Lanes
 from queries.answering import Answering
 from queries.status.life import WorkerLife
+from wiring.declared_lanes import OF_PROCESSES_PER_CYCLE
 from wiring.foundation import Foundation
 from wiring.lane_records import LaneRecords
 from wiring.opened_tables import OpenedTables
@@ -90,5 +91,5 @@ def catch_up(base: Foundation, tables: OpenedTables, shared: SharedState, record
             ),
         ),
         partitions=base.settings.partitions,
-        at_once=base.settings.lane_max_batch,
+        at_once=min(base.settings.lane_max_batch, OF_PROCESSES_PER_CYCLE),
     )

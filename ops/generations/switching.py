@@ -27,6 +27,7 @@ from config.settings import Settings
 from config.streams import EVENTS, SAGAS
 from config.topics import COMMANDS, FOREIGN, TIMERS, topic_of
 from ops.generations.backlog import Backlog, backlog_of, feeding
+from ops.generations.ends_before import Ends, ends_before, keep_ends
 from ops.generations.errors import GenerationError
 from ops.generations.naming import serving_of, settings_of, shown
 from queries.generation_reports import ask_owners
@@ -110,7 +111,7 @@ class _Switching:
         self._settings = settings
         self._backlog = backlog
         self._held = held
-        self._before = held.register
+        self._before = Ends(held.register.events_up_to, held.register.sagas_up_to)
         self._by = by
         self._to = to
         self._say = say
@@ -121,6 +122,7 @@ class _Switching:
         self._phases: dict[str, float] = {}
 
     async def run(self) -> Switched:
+        self._before = await ends_before(self._nc, self._settings.installation, self._held.register)
         if self._to == self._held.register.serving:
             return await self._take_back()
         await self._require_ready()
@@ -152,7 +154,8 @@ class _Switching:
         await self._until("the new generation holds every event", lambda: self._all_folded(self._new))
         await self._until("the new generation holds every outcome", self._all_followed)
         await self._hand_over()
-        await self._start(self._new, events_up_to=events, sagas_up_to=sagas)
+        await keep_ends(self._nc, self._settings.installation, self._held.register.term + 1, self._before)
+        await self._start(self._new, Ends(events, sagas))
         pause_s = round(time.monotonic() - paused, 3)
         done = Switch(
             came_from=self._old.generation,
@@ -183,7 +186,7 @@ class _Switching:
             await self._change(phase="serving", following=None)
             self._say(f"generation {shown(self._old.generation)} goes on serving")
         serving = self._old.generation
-        return Switched(serving, serving, 0.0, register.events_up_to, register.sagas_up_to, dict(self._phases))
+        return Switched(serving, serving, 0.0, *self._before, dict(self._phases))
 
     async def _take_back_after(self, error: BaseException) -> None:
         """Take a switch back that has failed; raises GenerationError when that fails as well."""
@@ -202,23 +205,24 @@ class _Switching:
 
     async def _start_again(self) -> None:
         if self._held.register.phase == "starting" and self._held.register.following == self._to:
-            await self._change(phase="stopped")
+            # The ends of before with it: behind this phase nobody looks for them elsewhere.
+            await self._change(phase="stopped", events_up_to=self._before.events, sagas_up_to=self._before.sagas)
             deadline = time.monotonic() + STANDS_BY_WITHIN_S
             while time.monotonic() < deadline:
                 if not await self._behind(self._new):
                     break
                 await asyncio.sleep(LOOK_S)
         # What is parked there may still have its effects, also if --leave-parked was given.
-        await self._start(self._old, events_up_to=self._before.events_up_to, sagas_up_to=self._before.sagas_up_to)
+        await self._start(self._old, self._before)
 
-    async def _start(self, settings: Settings, *, events_up_to: int, sagas_up_to: int) -> None:
+    async def _start(self, settings: Settings, ends: Ends) -> None:
         """Let a generation act, and wait until the owners of all its partitions do: one that does not would pass what is carried to it."""
         await self._change(
             phase="starting",
             following=settings.generation,
             term=self._held.register.term + 1,
-            events_up_to=events_up_to,
-            sagas_up_to=sagas_up_to,
+            events_up_to=ends.events,
+            sagas_up_to=ends.sagas,
         )
         await self._until_through(settings, "starting")
 
@@ -233,8 +237,16 @@ class _Switching:
             )
 
     async def _parked(self, settings: Settings) -> int:
-        reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
-        return sum(one["parked"] for one in reports.values())
+        """How many are parked, as all owners tell it: one that is silent may have some."""
+        while True:
+            reports = await ask_owners(self._nc, settings.app_id, settings.partitions)
+            if len(reports) == settings.partitions:
+                return sum(one["parked"] for one in reports.values())
+            if time.monotonic() > self._deadline:
+                raise GenerationError(
+                    f"not every owner of generation {shown(settings.generation)} told in time whether anybody is parked; try again"
+                )
+            await asyncio.sleep(LOOK_S)
 
     async def _require_ready(self) -> None:
         for name, one in (("old", self._old), ("new", self._new)):

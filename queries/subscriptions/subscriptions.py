@@ -22,6 +22,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from pydantic import BaseModel
 
+from bridge.ending import end
 from lanes.failure import stack_of
 from queries.endpoint import Ask
 from queries.filters import Filters
@@ -93,6 +94,8 @@ class Subscriptions:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._resting = False
+        self._rests = 0
+        """How often a rest began. What is to be served and was asked for before the last one is not."""
         self.on_session_over: list[Callable[[SessionOver], None]] = []
 
     async def start(self) -> None:
@@ -104,10 +107,8 @@ class Subscriptions:
     async def stop(self) -> None:
         """End all sessions and let other workers go on with them."""
         self._stopping = True
-        for task in self._tasks:
-            task.cancel()
         served = list(self._served.values())
-        await asyncio.gather(*(one.end() for one in served), *self._tasks, return_exceptions=True)
+        await asyncio.gather(*(one.end() for one in served), *(end(task) for task in self._tasks))
         for one in served:
             await self._announce(one, released=True)
         if self._known is not None and not self._nc.is_closed:
@@ -121,6 +122,7 @@ class Subscriptions:
         """
         self._resting = rest
         if rest:
+            self._rests += 1
             self._elsewhere.clear()
             await asyncio.gather(*(self._send_on(one, next_partitions) for one in list(self._served.values())))
 
@@ -138,6 +140,7 @@ class Subscriptions:
 
     async def subscribe(self, ask: Ask, query: Subscribe) -> Answer:
         """Begin a subscription, or renew one wherever it is served; one that nobody serves any more goes on from `from`."""
+        rests = self._rests
         subscription_id = query.subscription_id or str(uuid.uuid4())
         wanted = Wanted(query.projection, query.filter)
         if query.subscription_id is not None and await self._renewed(subscription_id, wanted):
@@ -156,7 +159,9 @@ class Subscriptions:
             )
         if positions is None and (known := self._elsewhere.get(subscription_id)) is not None:
             positions = known[0].positions
-        await self._serve(subscription_id, wanted, ask.window, positions, LEASE_S)
+        await self._serve(subscription_id, wanted, ask.window, positions, LEASE_S, rests)
+        if rests != self._rests:
+            raise QueryError("unavailable", "another generation has begun to answer; ask again")
         return answer
 
     async def _answer(self, ask: Ask, query: Subscribe, subscription_id: str) -> Answer:
@@ -192,13 +197,22 @@ class Subscriptions:
         window: int | None,
         positions: Mapping[int, int] | None,
         lease_s: float,
+        rests: int,
     ) -> None:
+        """Begin a session, unless a rest has begun since `rests` was looked at: it would go on beside that of another generation."""
+        if rests != self._rests:
+            return
         self._elsewhere.pop(subscription_id, None)
         if subscription_id in self._served:
             return  # somebody renewed it while its worker was being looked for
         served = _Served(subscription_id, wanted, window, positions, time.monotonic() + lease_s)
         self._served[subscription_id] = served
         served.heard = await self._nc.subscribe(self._host_subject(subscription_id), cb=served.on_renewal)
+        if rests != self._rests:
+            self._served.pop(subscription_id, None)
+            with contextlib.suppress(NatsError):
+                await served.heard.unsubscribe()
+            return
         served.task = asyncio.get_running_loop().create_task(self._run(served))
 
     async def _run(self, served: _Served) -> None:
@@ -295,22 +309,26 @@ class Subscriptions:
             await asyncio.sleep(random.uniform(0.5, 1.0) * JITTER_S)  # noqa: S311  # spreads the workers, hides nothing
             now = time.monotonic()
             for subscription_id, (announced, heard) in list(self._elsewhere.items()):
+                if subscription_id not in self._elsewhere:
+                    continue  # it was taken, has ended, or a rest has begun since
                 if now - heard > announced.lease_left_s:
                     del self._elsewhere[subscription_id]
                 elif now - heard >= SILENT_S and len(self._served) < MAX_SUBSCRIPTIONS:
                     await self._take_over(subscription_id, announced, now - heard)
 
     async def _take_over(self, subscription_id: str, announced: Announced, silent_s: float) -> None:
+        rests = self._rests
         try:
             await self._nc.request(f"{self._host_subject(subscription_id)}", b"", timeout=1.0)
         except NoRespondersError:
             wanted = Wanted(announced.projection, announced.filter)
             left = announced.lease_left_s - silent_s
-            await self._serve(subscription_id, wanted, announced.window, announced.positions, left)
+            await self._serve(subscription_id, wanted, announced.window, announced.positions, left, rests)
         except NatsError:
             return
         else:
-            self._elsewhere[subscription_id] = (announced, time.monotonic())
+            if rests == self._rests:
+                self._elsewhere[subscription_id] = (announced, time.monotonic())
 
     def _host_subject(self, subscription_id: str) -> str:
         return f"{self._prefix}.{subscription_id}"

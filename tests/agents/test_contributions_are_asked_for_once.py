@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import orjson
@@ -76,3 +77,24 @@ async def test_events_that_are_read_again_ask_for_nothing(published: list[tuple[
     await RequestAnalysis(Client(), cast(LivePositions, Floor(200))).committed(Batch(3, [added(1)], {}))
 
     assert published == []
+
+
+async def test_many_are_sent_in_groups_so_that_none_waits_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_their_way, most, sent = 0, 0, 0
+
+    async def publish(nc: Client, subject: str, data: bytes, message_id: str) -> None:
+        nonlocal on_their_way, most, sent
+        on_their_way += 1
+        most = max(most, on_their_way)
+        await asyncio.sleep(0)
+        on_their_way -= 1
+        sent += 1
+
+    monkeypatch.setattr(request_analysis, "publish_event", publish)
+    monkeypatch.setattr(request_analysis, "AT_ONCE", 2)
+
+    await RequestAnalysis(Client(), cast(LivePositions, Floor(0))).committed(
+        Batch(3, [added(one) for one in range(1, 6)], {})
+    )
+
+    assert (sent, most) == (5, 2)

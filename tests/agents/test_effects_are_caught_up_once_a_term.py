@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 from nats.aio.client import Client
 
 import agents.catch_up
+import wiring.partitions
 from agents.catch_up import CatchUp, FoldedTopic
 from agents.generations import Register
 from agents.live_position import LivePositions
 from agents.serving import STANDING_BY, Role, Term
 from bridge.routes import IngressRoute
+from config.settings import Settings
 from lanes.agent import Batch
 from lanes.record import Record
+from wiring.declared_lanes import OF_PROCESSES_PER_CYCLE
 
 AT_ONCE = 2
 
@@ -104,3 +108,11 @@ async def test_nothing_comes_again_where_nothing_was_passed_over_or_nothing_is_o
     await situation.catch_up.catch_up(0)
 
     assert situation.repeated == []
+
+
+def test_a_cycle_that_catches_up_takes_no_more_than_one_of_processes() -> None:
+    base = MagicMock()
+    base.settings = Settings(lane_max_batch=8000)
+    nobody: Any = MagicMock()
+
+    assert wiring.partitions.catch_up(base, nobody, nobody, nobody)._at_once == OF_PROCESSES_PER_CYCLE

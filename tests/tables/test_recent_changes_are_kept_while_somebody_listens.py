@@ -44,6 +44,18 @@ def test_a_mark_whose_cycles_made_room_is_unknown() -> None:
     assert [cycle.stream_sequence for cycle in changes.since(P, second) or ()] == [2, 3]
 
 
+def test_the_last_cycle_is_kept_however_many_rows_it_has() -> None:
+    changes = RecentChanges(kept_rows=2)
+    first = changes.listen(P)
+    changes.add(P, rows("a", "b", "c"), 1)
+    second = changes.listen(P)
+
+    assert [cycle.stream_sequence for cycle in changes.since(P, first) or ()] == [1]
+    changes.add(P, rows("a", "b", "c", "d"), 2)
+    assert changes.since(P, first) is None
+    assert [cycle.stream_sequence for cycle in changes.since(P, second) or ()] == [2]
+
+
 def test_a_mark_of_before_the_partition_was_forgotten_is_unknown() -> None:
     changes = RecentChanges()
     mark = changes.listen(P)
